@@ -1,0 +1,48 @@
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+DATA ?=
+BUNDLE ?=
+
+.PHONY: help demo test test-slow check format train convert clean
+
+help: ## what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
+
+demo: $(VENV)/.demo ## run the daemon on a built-in scene; leaves a video and a timeline under build/demo/
+	$(PY) -m edge.demo
+
+test: $(VENV)/.dev ## run the fast tests
+	$(PY) -m pytest
+
+test-slow: $(VENV)/.dev $(VENV)/.train ## train and convert small models for real, and test what comes out
+	$(PY) -m pytest -m slow
+
+check: $(VENV)/.dev ## formatting, lint, types and the layers of the imports
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+format: $(VENV)/.dev ## put the code into the project's format
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/ruff check --fix .
+
+train: $(VENV)/.train ## DATA=DIR or DATA=kaggle: photos -> two Keras models and a report in build/train/
+	$(PY) -m train locator $(if $(DATA),--data $(DATA))
+	$(PY) -m train classifier $(if $(DATA),--data $(DATA))
+
+convert: $(VENV)/.train ## Keras models -> INT8 -> accuracy gate -> bundle in build/bundle/
+	$(PY) -m convert
+
+clean: ## remove what was built, but not the environment
+	rm -rf build
+
+# one environment; each stamp adds an extra to it
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.%: pyproject.toml | $(VENV)/bin/python
+	$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
+	@touch $@

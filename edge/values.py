@@ -1,0 +1,136 @@
+"""The values that pass from step to step: frame, box, face, classification, track, decision. All are immutable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Rgb = NDArray[np.uint8]
+"""A picture: uint8, shape (height, width, 3), colour order red, green, blue."""
+
+WITHOUT_MASK, WITH_MASK, INCORRECT, UNKNOWN = "without_mask", "with_mask", "incorrect", "unknown"
+LABELS = (WITHOUT_MASK, WITH_MASK, INCORRECT)
+"""The classifier's labels by their number: 0 without, 1 with mask, 2 worn incorrectly (nose or chin bare)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One picture from a camera.
+
+    rgb: uint8, (height, width, 3), red, green, blue.
+    time: when it was taken, in seconds of the source's own monotonic clock.
+    """
+
+    rgb: Rgb
+    time: float
+
+
+class Box(NamedTuple):
+    """A rectangle in pixels of the frame; it may reach beyond the frame's border."""
+
+    x_min: float
+    y_min: float
+    x_max: float
+    y_max: float
+
+    @property
+    def width(self) -> float:
+        return self.x_max - self.x_min
+
+    @property
+    def height(self) -> float:
+        return self.y_max - self.y_min
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        return (self.x_min + self.x_max) / 2, (self.y_min + self.y_max) / 2
+
+    def iou(self, other: Box) -> float:
+        """Area shared with `other` over the area covered by both, 0 to 1."""
+        width = min(self.x_max, other.x_max) - max(self.x_min, other.x_min)
+        height = min(self.y_max, other.y_max) - max(self.y_min, other.y_min)
+        if width <= 0 or height <= 0:
+            return 0.0
+        shared = width * height
+        return shared / (self.width * self.height + other.width * other.height - shared)
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """A face that the locator found, masked or not; `score` 0 to 1."""
+
+    box: Box
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """What the classifier says of one face.
+
+    label: one of LABELS, or UNKNOWN when no label is sure enough.
+    score: calibrated probability, 0 to 1, of the likeliest label.
+    probabilities: of each of LABELS, in that order.
+    """
+
+    label: str
+    score: float
+    probabilities: tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A face with its classification."""
+
+    box: Box
+    face_score: float
+    classification: Classification
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One person's face over time.
+
+    id: counts up from 1.
+    box: where it was seen last, in pixels of the frame.
+    label: the verdict of its votes; one of LABELS or UNKNOWN.
+    score: the weight of that label among the votes, 0 to 1.
+    first_seen, last_seen: seconds.
+    label_since: since when `label` has held, seconds.
+    """
+
+    id: int
+    box: Box
+    label: str
+    score: float
+    first_seen: float
+    last_seen: float
+    label_since: float
+
+
+class State(StrEnum):
+    """What the lamp says."""
+
+    IDLE = "IDLE"
+    CHECKING = "CHECKING"
+    ALLOW = "ALLOW"
+    DENY = "DENY"
+    UNKNOWN = "UNKNOWN"
+    FAULT = "FAULT"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the door is told, and why.
+
+    time: of the frame it rests on, seconds.
+    tracks: the faces that counted.
+    """
+
+    time: float
+    state: State
+    reason: str
+    tracks: tuple[Track, ...] = ()
