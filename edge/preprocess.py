@@ -2,42 +2,56 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import cv2
 import numpy as np
 
-from edge.contract import ClassifierContract, LocatorContract
 from edge.values import Box, Rgb
 
 
-def frame_input(rgb: Rgb, contract: LocatorContract) -> tuple[Rgb, float]:
+class Size(Protocol):
+    """What the whole frame is made to fit; a LocatorContract says it, in pixels."""
+
+    @property
+    def width(self) -> int: ...
+    @property
+    def height(self) -> int: ...
+
+
+class Framing(Protocol):
+    """How a face is cut out; a ClassifierContract says it."""
+
+    @property
+    def size(self) -> int: ...
+    @property
+    def margin(self) -> float: ...
+
+
+def frame_input(rgb: Rgb, size: Size) -> tuple[Rgb, float]:
     """The whole frame for the locator: scaled to fit with its shape kept, at the top left, the rest black.
 
-    rgb: uint8 (H, W, 3). Returns uint8 (contract.height, contract.width, 3), and the scale that turns pixels of the
+    rgb: uint8 (H, W, 3). Returns uint8 (size.height, size.width, 3), and the scale that turns pixels of the
     frame into pixels of the input.
     """
     height, width = rgb.shape[:2]
-    scale = min(contract.width / width, contract.height / height)
+    scale = min(size.width / width, size.height / height)
     fitted = max(1, round(width * scale)), max(1, round(height * scale))
-    canvas = np.zeros((contract.height, contract.width, 3), np.uint8)
+    canvas = np.zeros((size.height, size.width, 3), np.uint8)
     canvas[: fitted[1], : fitted[0]] = resize(rgb, *fitted)
     return canvas, scale
 
 
-def face_input(rgb: Rgb, box: Box, contract: ClassifierContract) -> Rgb:
+def face_input(rgb: Rgb, box: Box, framing: Framing) -> Rgb:
     """A square crop around a face for the classifier.
 
-    rgb: uint8 (H, W, 3). The square is centred on the box; its side is the box's longer side and `contract.margin` of
+    rgb: uint8 (H, W, 3). The square is centred on the box; its side is the box's longer side and `framing.margin` of
     that more on each side; beyond the frame's border the border's pixels repeat.
-    Returns uint8 (contract.size, contract.size, 3).
+    Returns uint8 (framing.size, framing.size, 3).
     """
-    side = max(2, round(max(box.width, box.height) * (1 + 2 * contract.margin)))
-    return square_input(rgb, *box.centre, side, contract.size)
-
-
-def square_input(rgb: Rgb, centre_x: float, centre_y: float, side: int, size: int) -> Rgb:
-    """The square of `side` pixels around a centre, as uint8 (size, size, 3); beyond the border the border repeats."""
     height, width = rgb.shape[:2]
-    left, top = round(centre_x - side / 2), round(centre_y - side / 2)
+    size, side = framing.size, max(2, round(max(box.width, box.height) * (1 + 2 * framing.margin)))
+    left, top = (round(middle - side / 2) for middle in box.centre)
     x_min, x_max = np.clip((left, left + side), 0, width)
     y_min, y_max = np.clip((top, top + side), 0, height)
     if x_min == x_max or y_min == y_max:

@@ -1,0 +1,72 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge.contract import ClassifierContract, Tensor
+from edge.preprocess import face_input
+from edge.values import LABELS, Box
+from train.crops import Crop, FacePool, cut, cut_by_chance, labelled_faces
+from train.datasets import Picture
+from train.readers import LabelledBox
+
+NAME = Path("picture.png")
+
+
+def picture(kind="scenes", label=None, boxes=(), source="somewhere"):
+    boxes = tuple(LabelledBox(name, Box(*sides)) for name, sides in boxes)
+    return Picture(NAME, kind, source, "group", label, boxes)
+
+
+def test_faces_are_numbered_by_label_and_covered_ones_count_as_bare():
+    sides = (0, 0, 30, 30)
+    scene = picture(boxes=[(label, sides) for label in ("without_mask", "with_mask", "incorrect", "covered")])
+    faces = labelled_faces([scene])
+    assert [face.label for face in faces] == [0, 1, 2, 0]
+    assert [face.covered for face in faces] == [False, False, False, True]
+
+
+def test_faces_without_a_known_state_and_small_ones_are_left_out():
+    boxes = [("face", (0, 0, 30, 30)), ("ignore", (0, 0, 30, 30)), ("with_mask", (0, 0, 19, 40))]
+    assert labelled_faces([picture(boxes=boxes), picture(kind="negatives")]) == []
+
+
+def test_a_picture_without_a_box_is_one_face():
+    (face,) = labelled_faces([picture(kind="crops", label="incorrect")])
+    assert (face.label, face.box) == (LABELS.index("incorrect"), None)
+
+
+def test_the_cut_is_the_one_the_device_makes():
+    rgb = np.random.default_rng(0).integers(0, 256, (90, 120, 3), np.uint8)
+    (face,) = labelled_faces([picture(boxes=[("with_mask", (50, 20, 90, 70))])])
+    tensor = Tensor((1, 64, 64, 3), 1 / 128, 0)
+    device = ClassifierContract("", "", 64, "RGB", tensor, tensor, LABELS, 0.1, 1.0, 0.5)
+    assert (cut(rgb, face, Crop(64, 0.1)) == face_input(rgb, face.box, device)).all()
+
+
+def test_a_picture_of_one_face_is_taken_whole():
+    rgb = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    (face,) = labelled_faces([picture(kind="crops", label="with_mask")])
+    assert (cut(rgb, face, Crop(64, 0.1)) == rgb).all()
+
+
+@pytest.mark.parametrize("boxed", [True, False])
+def test_cuts_by_chance_differ_but_repeat_with_the_same_chance(boxed):
+    rgb = cv2.blur(np.random.default_rng(0).integers(0, 256, (90, 120, 3), np.uint8), (9, 9))
+    scene = picture(boxes=[("with_mask", (50, 20, 90, 70))]) if boxed else picture(kind="crops", label="with_mask")
+    (face,) = labelled_faces([scene])
+    one, other, again = (cut_by_chance(rgb, face, Crop(64, 0.1), np.random.default_rng(seed)) for seed in (1, 2, 1))
+    assert one.shape == (64, 64, 3) and one.dtype == np.uint8
+    assert (one == again).all() and (one != other).any()
+
+
+def test_labels_are_drawn_by_their_shares_whatever_there_is_of_them():
+    boxes = (
+        [("without_mask", (0, 0, 30, 30))] * 50 + [("with_mask", (0, 0, 30, 30))] * 5 + [("incorrect", (0, 0, 30, 30))]
+    )
+    pool = FacePool(labelled_faces([picture(boxes=boxes)]))
+    chance = np.random.default_rng(0)
+    drawn = np.bincount([pool.one(chance).label for _ in range(3000)]) / 3000
+    # no covered face here: its tenth is shared out
+    assert drawn == pytest.approx([0.3 / 0.9, 0.4 / 0.9, 0.2 / 0.9], abs=0.04)

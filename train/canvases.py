@@ -1,0 +1,159 @@
+"""Frames for the locator, put together by chance: scenes, faces pasted onto face-free pictures, and face-free pictures.
+
+A canvas is uint8 (height, width, 3) with rows x_min, y_min, x_max, y_max, kind in pixels of the canvas; kind is ASKED
+or SPARED (a real face that is too small or too far outside to be asked for).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge.picture import read_picture
+from edge.preprocess import Size, frame_input, resize
+from edge.values import Box, Rgb
+from train.augment import FRAME_STEPS, Chance, augment, flip
+from train.datasets import FACES, NEGATIVES, SCENES, Picture
+from train.pools import Pool, shares
+from train.readers import IGNORE
+
+ASKED, PADDING, SPARED = 1.0, 0.0, -1.0  # a face to find; no row; neither face nor background
+MOST_FACES = 24
+LEAST_SIDE = 6.0  # pixels of the canvas
+LEAST_VISIBLE = 0.4  # of a face's area
+SHARES = {NEGATIVES: 0.20, FACES: 0.25, SCENES: 0.55}
+
+Row = tuple[float, float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Canvas:
+    rgb: Rgb
+    rows: tuple[Row, ...]
+
+
+class Frames:
+    """Makes canvases of a size from pictures."""
+
+    def __init__(self, pictures: Sequence[Picture], size: Size) -> None:
+        self._shape = size
+        self._size = size.width, size.height
+        boxed = [picture for picture in pictures if picture.boxes]
+        self._pools = {
+            kind: Pool([each for each in some if each.kind == kind], lambda picture: picture.source)
+            for kind, some in ((NEGATIVES, pictures), (FACES, boxed), (SCENES, boxed))
+        }
+        needed = {NEGATIVES: [NEGATIVES], FACES: [NEGATIVES, FACES], SCENES: [SCENES]}
+        self._kinds = [kind for kind in SHARES if all(self._pools[each] for each in needed[kind])]
+        self._weights = shares([SHARES[kind] for kind in self._kinds])
+
+    def one(self, chance: Chance) -> Canvas:
+        """A canvas as chance has it."""
+        make = {NEGATIVES: self._empty, FACES: self._pasted, SCENES: self._scene}
+        canvas = make[self._kinds[chance.choice(len(self._kinds), p=self._weights)]](chance)
+        if chance.random() < 0.5:
+            canvas = mirrored(canvas, chance)
+        return Canvas(augment(canvas.rgb, FRAME_STEPS, chance), canvas.rows)
+
+    def whole(self, picture: Picture) -> Canvas:
+        """The picture as the device would see it."""
+        rgb, scale = frame_input(read_picture(picture.path), self._shape)
+        boxes = [(Box(*(side * scale for side in each.box)), each.label) for each in picture.boxes]
+        return Canvas(rgb, visible_rows(boxes, *self._size))
+
+    def _scene(self, chance: Chance) -> Canvas:
+        picture = self._pools[SCENES].one(chance)
+        if chance.random() < 0.25:
+            return self.whole(picture)
+        return self._zoomed(picture, chance)
+
+    def _zoomed(self, picture: Picture, chance: Chance) -> Canvas:
+        """A window of the picture in which a random face is 14 to 75 % of the height."""
+        rgb = read_picture(picture.path)
+        faces = [each.box for each in picture.boxes if each.label != IGNORE] or [picture.boxes[0].box]
+        face = faces[chance.integers(len(faces))]
+        height = face.height / np.exp(chance.uniform(np.log(0.14), np.log(0.75)))
+        width = height * self._size[0] / self._size[1] * chance.uniform(0.87, 1.15)
+        # the face lies anywhere in the window, at times cut off by its border
+        x = face.centre[0] - width * chance.uniform(0.08, 0.92)
+        y = face.centre[1] - height * chance.uniform(0.12, 0.88)
+        if chance.random() < 0.7:
+            x, y = _inside(x, width, rgb.shape[1]), _inside(y, height, rgb.shape[0])
+        window = Box(x, y, x + width, y + height)
+        boxes = [(_within(each.box, window, *self._size), each.label) for each in picture.boxes]
+        return Canvas(cut_window(rgb, window, *self._size), visible_rows(boxes, *self._size))
+
+    def _empty(self, chance: Chance) -> Canvas:
+        rgb = read_picture(self._pools[NEGATIVES].one(chance).path)
+        side = chance.uniform(0.35, 1.1)
+        width, height = rgb.shape[1] * side, rgb.shape[0] * side
+        x, y = (
+            chance.uniform(*sorted((0, full - part))) for full, part in ((rgb.shape[1], width), (rgb.shape[0], height))
+        )
+        return Canvas(cut_window(rgb, Box(x, y, x + width, y + height), *self._size), ())
+
+    def _pasted(self, chance: Chance) -> Canvas:
+        """One to three face pictures on a face-free one, side by side, each face 15 to 70 % of the height."""
+        rgb, count, boxes = self._empty(chance).rgb.copy(), chance.integers(1, 4), []
+        column = self._size[0] / count
+        for k in range(count):
+            picture = self._pools[FACES].one(chance)
+            face = read_picture(picture.path)
+            wanted = self._size[1] * np.exp(chance.uniform(np.log(0.15), np.log(0.7)))
+            scale = wanted / picture.boxes[0].box.height
+            scale = min(scale, 0.98 * column / face.shape[1], 0.98 * self._size[1] / face.shape[0])
+            face = resize(face, max(2, int(face.shape[1] * scale)), max(2, int(face.shape[0] * scale)))
+            left = int(k * column + chance.uniform(0, column - face.shape[1]))
+            top = int(chance.uniform(0, self._size[1] - face.shape[0]))
+            rgb[top : top + face.shape[0], left : left + face.shape[1]] = face
+            for each in picture.boxes:
+                x_min, y_min, x_max, y_max = (side * scale for side in each.box)
+                boxes.append((Box(x_min + left, y_min + top, x_max + left, y_max + top), each.label))
+        return Canvas(rgb, visible_rows(boxes, *self._size))
+
+
+def cut_window(rgb: Rgb, window: Box, width: int, height: int) -> Rgb:
+    """The window of a picture at a size; black beyond the picture's border, as beside a frame that is letterboxed."""
+    x_min, y_min, x_max, y_max = (round(side) for side in window)
+    x_max, y_max = max(x_max, x_min + 2), max(y_max, y_min + 2)
+    canvas = np.zeros((y_max - y_min, x_max - x_min, 3), np.uint8)
+    part = rgb[max(0, y_min) : max(0, y_max), max(0, x_min) : max(0, x_max)]
+    top, left = max(0, -y_min), max(0, -x_min)
+    canvas[top : top + part.shape[0], left : left + part.shape[1]] = part
+    return resize(canvas, width, height)
+
+
+def _inside(start: float, length: float, full: int) -> float:
+    """Where a window has to start so as not to leave the picture, if it can be so."""
+    return min(max(start, 0.0), full - length) if length < full else start
+
+
+def _within(box: Box, window: Box, width: int, height: int) -> Box:
+    """A box of the picture in pixels of the window's canvas."""
+    scale_x, scale_y = width / window.width, height / window.height
+    return Box(
+        (box.x_min - window.x_min) * scale_x, (box.y_min - window.y_min) * scale_y,
+        (box.x_max - window.x_min) * scale_x, (box.y_max - window.y_min) * scale_y,
+    )  # fmt: skip
+
+
+def visible_rows(boxes: Sequence[tuple[Box, str]], width: int, height: int) -> tuple[Row, ...]:
+    """Rows of the boxes that show, cut at the border; the largest first, MOST_FACES at most."""
+    rows: list[Row] = []
+    for box, label in boxes:
+        seen = Box(max(box.x_min, 0.0), max(box.y_min, 0.0), min(box.x_max, width), min(box.y_max, height))
+        if seen.width < 1 or seen.height < 1:
+            continue
+        share = seen.width * seen.height / (box.width * box.height)
+        clear = label != IGNORE and min(seen.width, seen.height) >= LEAST_SIDE and share >= LEAST_VISIBLE
+        rows.append((*seen, ASKED if clear else SPARED))
+    return tuple(sorted(rows, key=lambda row: (row[0] - row[2]) * (row[3] - row[1]))[:MOST_FACES])
+
+
+def mirrored(canvas: Canvas, chance: Chance) -> Canvas:
+    """Left becomes right, boxes too."""
+    width = canvas.rgb.shape[1]
+    rows = tuple((width - x_max, y_min, width - x_min, y_max, kind) for x_min, y_min, x_max, y_max, kind in canvas.rows)
+    return Canvas(flip(canvas.rgb, chance), rows)

@@ -1,0 +1,98 @@
+"""One phase of training: warm-up, cosine, a progress bar, early stopping, and resuming after an interruption."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from train.batches import ChanceBatches, Epoch, FixedBatches
+
+History = dict[str, list[float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How long and how fast.
+
+    epochs of `steps` batches each; learning rate after warm-up; patience: epochs without a lower validation loss.
+    """
+
+    epochs: int
+    steps: int
+    batch: int
+    rate: float
+    patience: int
+    weight_decay: float = 1e-4
+
+
+def set_up(seed: int) -> None:
+    """Seeds; on a GPU, memory that grows with need and mixed precision."""
+    keras.utils.set_random_seed(seed)
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        gpus = tf.config.list_physical_devices("GPU")
+        for gpu in gpus:
+            tf.config.experimental.set_memory_growth(gpu, True)
+        if gpus:
+            keras.mixed_precision.set_global_policy("mixed_float16")
+
+
+def fit(
+    model: keras.Model,
+    loss: Any,
+    metrics: list[str],
+    plan: Plan,
+    batches: ChanceBatches,
+    check: FixedBatches,
+    work: Path,
+) -> History:
+    """Train until the plan is done or the validation loss stops falling; leave the best weights in the model.
+
+    work: this phase's folder: backup after every epoch, the history as CSV, the best weights. A phase that was
+    finished before is not run again.
+    """
+    work.mkdir(parents=True, exist_ok=True)
+    log, best, done = work / "history.csv", work / "best.weights.h5", work / "done"
+    if not done.exists():
+        model.compile(_optimizer(plan), loss, metrics=metrics)
+        callbacks = [
+            Epoch(batches),
+            keras.callbacks.CSVLogger(log, append=True),
+            keras.callbacks.ModelCheckpoint(
+                best, save_best_only=True, save_weights_only=True, initial_value_threshold=_least(log)
+            ),
+            keras.callbacks.EarlyStopping(patience=plan.patience, verbose=1),
+            keras.callbacks.BackupAndRestore(work / "backup"),
+        ]
+        verbose = 1 if sys.stdout.isatty() else 2
+        model.fit(batches, validation_data=check, epochs=plan.epochs, callbacks=callbacks, verbose=verbose)
+        done.touch()
+    model.load_weights(best)
+    return read_history(log)
+
+
+def read_history(log: Path) -> History:
+    """What was measured after each epoch, a list a column; empty where nothing was."""
+    if not log.exists():
+        return {}
+    with log.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    return {name: [float(row[name]) for row in rows] for name in (rows[0] if rows else ())}
+
+
+def _least(log: Path) -> float | None:
+    return min(read_history(log).get("val_loss", []), default=None)
+
+
+def _optimizer(plan: Plan) -> keras.optimizers.Optimizer:
+    warm_up = min(60, plan.epochs * plan.steps // 4)
+    rate = keras.optimizers.schedules.CosineDecay(
+        plan.rate / 100, plan.epochs * plan.steps - warm_up, alpha=0.0, warmup_target=plan.rate, warmup_steps=warm_up
+    )
+    return keras.optimizers.AdamW(rate, weight_decay=plan.weight_decay, global_clipnorm=5.0)

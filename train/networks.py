@@ -1,0 +1,208 @@
+"""The networks: a MobileNet that classifies crops, and two kinds of anchor-free face locator.
+
+Every model takes raw RGB, float 0 to 255, (batch, H, W, 3). What normalises lies in the layer "normalise", the rest in
+the nested model "network": the INT8 converter takes that one alone, since its input scale does the normalising there.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+from keras import layers
+
+from edge.errors import InputError
+from edge.values import LABELS
+
+MOBILENETS = {
+    "mobilenet_0.25": (keras.applications.MobileNet, 0.25),
+    "mobilenet_0.5": (keras.applications.MobileNet, 0.5),
+    "mobilenet_1.0": (keras.applications.MobileNet, 1.0),
+    "mobilenet_v2_1.0": (keras.applications.MobileNetV2, 1.0),
+}
+STRIDES = (8, 16, 32)
+FLOAT = "float32"  # of the outputs, whatever the precision inside
+
+
+def mobilenet(backbone: str, height: int, width: int, weights: str) -> keras.Model:
+    """A backbone without its top; input -1 to 1.
+
+    weights: "imagenet" (downloaded by Keras), "none", or the path of a weights file.
+    Batch normalisation keeps the statistics that came with the weights: those of small mixed batches ruin them.
+    """
+    builder, alpha = MOBILENETS[backbone]
+    given = {"none": None, "imagenet": "imagenet"}.get(weights, weights)
+    try:
+        model = builder(input_shape=(height, width, 3), alpha=alpha, include_top=False, weights=given)
+    except Exception as error:  # Keras raises whatever its download or its reader met
+        remedy = "; without a network give --weights PATH or none" if given == "imagenet" else ""
+        raise InputError(f"--weights {weights} for {backbone}: {str(error).splitlines()[0]}{remedy}") from error
+    if given:
+        freeze_statistics(model)
+    return model
+
+
+def freeze_statistics(model: keras.Model) -> None:
+    """Let every batch normalisation keep its statistics and scales."""
+    for layer in model.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            layer.trainable = False
+
+
+def classifier(backbone: str, size: int, weights: str) -> keras.Model:
+    """Crops, raw RGB (batch, size, size, 3) -> logits (batch, labels)."""
+    body = mobilenet(backbone, size, size, weights)
+    features = layers.GlobalAveragePooling2D()(body.output)
+    logits = layers.Dense(len(LABELS), dtype=FLOAT, name="logits")(layers.Dropout(0.2)(features))
+    return _with_input(keras.Model(body.input, logits, name="network"), normalised=True)
+
+
+def locator(backbone: str, height: int, width: int, weights: str) -> keras.Model:
+    """Frames, raw RGB (batch, height, width, 3) -> (batch, N, 6): class logit, object logit, dx, dy, log w, log h.
+
+    N cells at strides 8, 16 and 32, row by row; `edge.locate.cells` gives the same order. Sides: multiples of 32.
+    """
+    if backbone == "yunet":
+        core = _yunet(height, width)
+        _load_yunet(core, weights)
+    else:
+        core = _pyramid(mobilenet(backbone, height, width, weights))
+    terms = layers.Concatenate(dtype=FLOAT, name="terms")(core.output)
+    return _with_input(keras.Model(core.input, terms, name="network"), normalised=backbone != "yunet")
+
+
+def exported_locator(trained: keras.Model, backbone: str, height: int, width: int) -> keras.Model:
+    """The trained locator at any size, in float32, with the outputs of the bundle's contract.
+
+    Outputs: scores (batch, N, 1), the product of both sigmoids, that is the square of the score; boxes (batch, N, 4).
+    """
+    core = _yunet(height, width) if backbone == "yunet" else _pyramid(mobilenet(backbone, height, width, "none"))
+    core.set_weights(trained.get_layer("network").get_weights())
+    label, thing, boxes = core.output
+    scores = layers.Multiply(name="scores")([layers.Activation("sigmoid")(label), layers.Activation("sigmoid")(thing)])
+    return _with_input(keras.Model(core.input, [scores, boxes], name="network"), normalised=backbone != "yunet")
+
+
+def exported_classifier(trained: keras.Model, backbone: str, size: int) -> keras.Model:
+    """The trained classifier in float32, whatever the precision it was trained in."""
+    model = classifier(backbone, size, "none")
+    model.set_weights(trained.get_weights())
+    return model
+
+
+def _with_input(network: keras.Model, normalised: bool) -> keras.Model:
+    raw = keras.Input(network.input_shape[1:], name="rgb")
+    pixels = layers.Rescaling(1 / 128, -1, name="normalise")(raw) if normalised else raw
+    return keras.Model(raw, network(pixels))
+
+
+def _heads(features: list[Any], head: Any) -> list[Any]:
+    """Class logit, object logit and box of every cell of all strides: (batch, N, 1), (batch, N, 1), (batch, N, 4)."""
+    terms = []
+    for kind, channels in (("class", 1), ("object", 1), ("box", 4)):
+        rows = [layers.Reshape((-1, channels))(head(x, channels, kind, k)) for k, x in enumerate(features)]
+        terms.append(layers.Concatenate(axis=1, name=kind)(rows))
+    return terms
+
+
+# --- MobileNet with a feature pyramid -----------------------------------------------------------------------------
+
+FEATURE_LAYERS = {  # at strides 8, 16 and 32
+    "mobilenet": ("conv_pw_5_relu", "conv_pw_11_relu", "conv_pw_13_relu"),
+    "mobilenetv2": ("block_6_expand_relu", "block_13_expand_relu", "out_relu"),
+}
+
+
+def _pyramid(backbone: keras.Model, channels: int = 64) -> keras.Model:
+    """Feature pyramid (Lin et al. 2017) with separable heads shared by no stride."""
+    names = FEATURE_LAYERS[backbone.name.split("_")[0]]
+    eighth, sixteenth, half = (layers.Conv2D(channels, 1)(backbone.get_layer(name).output) for name in names)
+    sixteenth = layers.Add()([sixteenth, layers.UpSampling2D()(half)])
+    eighth = layers.Add()([eighth, layers.UpSampling2D()(sixteenth)])
+    features = [_separable(layers.ReLU(6.0)(x), channels) for x in (eighth, sixteenth, half)]
+    return keras.Model(backbone.input, _heads(features, _pyramid_head))
+
+
+def _separable(x: Any, channels: int) -> Any:
+    return layers.ReLU(6.0)(layers.SeparableConv2D(channels, 3, padding="same")(x))
+
+
+def _pyramid_head(x: Any, channels: int, kind: str, level: int) -> Any:
+    rare = keras.initializers.Constant(-4.0 if kind == "object" else 0.0)  # few cells hold a face
+    return layers.Conv2D(channels, 1, bias_initializer=rare, name=f"{kind}_{STRIDES[level]}")(x)
+
+
+# --- YuNet --------------------------------------------------------------------------------------------------------
+# Wu, Peng, Yu: YuNet, a tiny millisecond-level face detector, 2023. Layers are named after the tensors of the public
+# ONNX file ("pw212" makes tensor 212), so that weights are found by name; its landmark heads are left out.
+
+YUNET_HEADS = {"class": ((296, 297), (298, 299), (300, 301)), "object": ((308, 309), (310, 311), (312, 313))}
+YUNET_HEADS["box"] = ((302, 303), (304, 305), (306, 307))
+
+
+def _yunet(height: int, width: int) -> keras.Model:
+    image = keras.Input((height, width, 3))
+    x = layers.Conv2D(16, 3, strides=2, name="stem")(layers.ZeroPadding2D(1)(image))
+    x = _yunet_pair(layers.ReLU()(x), 16, 212, 461)
+    x = _yunet_pair(layers.MaxPooling2D()(x), 16, 217, 464)
+    x = _yunet_pair(x, 64, 221, 467)
+    x = _yunet_pair(_yunet_pair(x, 64, 225, 470), 64, 229, 473)
+    eighth = _yunet_pair(_yunet_pair(layers.MaxPooling2D()(x), 64, 234, 476), 64, 238, 479)
+    sixteenth = _yunet_pair(_yunet_pair(layers.MaxPooling2D()(eighth), 64, 243, 482), 64, 247, 485)
+    half = _yunet_pair(_yunet_pair(layers.MaxPooling2D()(sixteenth), 64, 252, 488), 64, 256, 491)
+    half = _yunet_pair(half, 64, 260, 494)
+    sixteenth = _yunet_pair(layers.Add()([sixteenth, layers.UpSampling2D()(half)]), 64, 270, 497)
+    eighth = _yunet_pair(layers.Add()([eighth, layers.UpSampling2D()(sixteenth)]), 64, 280, 500)
+    pairs = zip((eighth, sixteenth, half), ((284, 503), (288, 506), (292, 509)), strict=True)
+    features = [_yunet_pair(x, 64, *names) for x, names in pairs]
+    return keras.Model(image, _heads(features, _yunet_head))
+
+
+def _yunet_pair(x: Any, channels: int, pointwise: int, depthwise: int, relu: bool = True) -> Any:
+    x = layers.Conv2D(channels, 1, name=f"pw{pointwise}")(x)
+    x = layers.DepthwiseConv2D(3, padding="same", name=f"dw{depthwise}")(x)
+    return layers.ReLU()(x) if relu else x
+
+
+def _yunet_head(x: Any, channels: int, kind: str, level: int) -> Any:
+    return _yunet_pair(x, channels, *YUNET_HEADS[kind][level], relu=False)
+
+
+def _load_yunet(core: keras.Model, weights: str) -> None:
+    """Weights from a Keras model with the same layer names, or from the public ONNX file."""
+    if weights == "none":
+        return
+    file = Path(weights)
+    readers = {".keras": _keras_weights, ".onnx": _onnx_weights}
+    if file.suffix not in readers:
+        raise InputError(f"--weights {weights}: yunet starts from a .keras or .onnx file of YuNet, or from none")
+    known = readers[file.suffix](file)
+    for layer in core.layers:
+        if layer.weights and layer.name not in known:
+            raise InputError(f"--weights {weights}: no weights for layer {layer.name}; this is not YuNet")
+        if layer.weights:
+            layer.set_weights(known[layer.name])
+
+
+def _keras_weights(file: Path) -> dict[str, list[Any]]:
+    return {layer.name: layer.get_weights() for layer in keras.models.load_model(file, compile=False).layers}
+
+
+def _onnx_weights(file: Path) -> dict[str, list[Any]]:
+    import onnx
+    from onnx import numpy_helper
+
+    graph = onnx.load(file).graph
+    arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    weights = {}
+    for node in (node for node in graph.node if node.op_type == "Conv"):
+        kernel, bias = (arrays[name] for name in node.input[1:3])
+        kernel = kernel.transpose(2, 3, 1, 0)  # out, in, rows, columns -> rows, columns, in, out
+        depthwise = kernel.shape[2] == 1 and kernel.shape[0] == 3
+        name = f"dw{node.output[0]}" if depthwise else f"pw{node.output[0]}"
+        weights[name] = [kernel.transpose(0, 1, 3, 2) if depthwise else kernel, bias]
+    # the published colour order is blue, green, red
+    first = next(name for name, (kernel, _) in weights.items() if kernel.shape[2] == 3)
+    weights["stem"] = [weights[first][0][:, :, ::-1], weights[first][1]]
+    return weights
