@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from edge.contract import Tensor
 from edge.errors import BundleError
+from edge.quiet import quiet
 from edge.values import Rgb
 
 try:
@@ -28,8 +29,9 @@ class Network:
 
     def __init__(self, model: Path, input: Tensor, outputs: Sequence[Tensor], threads: int = 1) -> None:
         try:
-            self._interpreter: Any = Interpreter(model_path=str(model), num_threads=threads)
-            self._interpreter.allocate_tensors()
+            with quiet():
+                self._interpreter: Any = Interpreter(model_path=str(model), num_threads=threads)
+                self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise BundleError(f"{model}: not a model that the runtime can load ({error})") from error
         self._input_index = _index(model, "input", self._interpreter.get_input_details(), input)

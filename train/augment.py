@@ -13,6 +13,10 @@ Chance = np.random.Generator
 Step = Callable[[Rgb, Chance], Rgb]
 
 
+def _uint8(picture: cv2.typing.MatLike | None) -> Rgb:
+    return np.asarray(picture, np.uint8)
+
+
 def flip(rgb: Rgb, chance: Chance) -> Rgb:
     """Left becomes right."""
     return np.ascontiguousarray(rgb[:, ::-1])
@@ -22,21 +26,21 @@ def rotate(rgb: Rgb, chance: Chance) -> Rgb:
     """By up to 15 degrees around the centre; the border repeats."""
     height, width = rgb.shape[:2]
     turn = cv2.getRotationMatrix2D((width / 2, height / 2), chance.uniform(-15, 15), 1.0)
-    return cv2.warpAffine(rgb, turn, (width, height), borderMode=cv2.BORDER_REPLICATE)
+    return _uint8(cv2.warpAffine(rgb, turn, (width, height), borderMode=cv2.BORDER_REPLICATE))
 
 
 def brightness(rgb: Rgb, chance: Chance) -> Rgb:
     """Gamma 0.5 to 2 and a gain 0.6 to 1.3, as exposure does."""
     table = np.arange(256) / 255.0
     table = table ** np.exp(chance.uniform(-0.7, 0.7)) * chance.uniform(0.6, 1.3)
-    return cv2.LUT(rgb, (table * 255).clip(0, 255).astype(np.uint8))
+    return _uint8(cv2.LUT(rgb, (table * 255).clip(0, 255).astype(np.uint8)))
 
 
 def contrast(rgb: Rgb, chance: Chance) -> Rgb:
     """Towards or away from the mean."""
     mean = rgb.mean()
     table = (np.arange(256) - mean) * chance.uniform(0.5, 1.5) + mean
-    return cv2.LUT(rgb, table.clip(0, 255).astype(np.uint8))
+    return _uint8(cv2.LUT(rgb, table.clip(0, 255).astype(np.uint8)))
 
 
 def colour(rgb: Rgb, chance: Chance) -> Rgb:
@@ -47,19 +51,19 @@ def colour(rgb: Rgb, chance: Chance) -> Rgb:
 
 def grey(rgb: Rgb, chance: Chance) -> Rgb:
     """As an infrared or an old camera sees it."""
-    return cv2.cvtColor(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    return _uint8(cv2.cvtColor(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB))
 
 
 def blur(rgb: Rgb, chance: Chance) -> Rgb:
     """Out of focus, or smeared along a line by movement; up to 4 % of the side."""
     length = max(3, round(rgb.shape[0] * chance.uniform(0.01, 0.04)) | 1)
     if chance.random() < 0.5:
-        return cv2.GaussianBlur(rgb, (0, 0), length / 3)
+        return _uint8(cv2.GaussianBlur(rgb, (0, 0), length / 3))
     kernel = np.zeros((length, length), np.float32)
     kernel[length // 2] = 1 / length
     turn = cv2.getRotationMatrix2D((length // 2, length // 2), chance.uniform(0, 180), 1.0)
-    kernel = cv2.warpAffine(kernel, turn, (length, length))
-    return cv2.filter2D(rgb, -1, kernel / kernel.sum(), borderType=cv2.BORDER_REPLICATE)
+    turned = np.asarray(cv2.warpAffine(kernel, turn, (length, length)))
+    return _uint8(cv2.filter2D(rgb, -1, turned / turned.sum(), borderType=cv2.BORDER_REPLICATE))
 
 
 def low_resolution(rgb: Rgb, chance: Chance) -> Rgb:
@@ -67,13 +71,13 @@ def low_resolution(rgb: Rgb, chance: Chance) -> Rgb:
     height, width = rgb.shape[:2]
     scale = chance.uniform(0.14, 0.5)
     small = cv2.resize(rgb, (max(2, round(width * scale)), max(2, round(height * scale))), interpolation=cv2.INTER_AREA)
-    return cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
+    return _uint8(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR))
 
 
 def jpeg(rgb: Rgb, chance: Chance) -> Rgb:
     """Compressed at quality 25 to 80."""
     _, data = cv2.imencode(".jpg", rgb, [cv2.IMWRITE_JPEG_QUALITY, int(chance.integers(25, 81))])
-    return cv2.imdecode(data, cv2.IMREAD_COLOR)
+    return _uint8(cv2.imdecode(data, cv2.IMREAD_COLOR))
 
 
 def noise(rgb: Rgb, chance: Chance) -> Rgb:

@@ -1,0 +1,145 @@
+"""Write a bundle, try it as the device would, and install it: NAME-VERSION/ with two models, contract and report."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from convert.gate import Figure
+from convert.parts import AnyPart, Part
+from convert.report import report
+from edge.contract import CONTRACT_FILE, ClassifierContract, Contract, LocatorContract, load_bundle
+from edge.errors import InputError
+from edge.judge import Judge
+
+REPORT_FILE = "report.md"
+TOOLS = ("maskgate", "tensorflow", "keras", "ai-edge-litert", "opencv-python-headless", "numpy")
+
+
+@dataclass(frozen=True, slots=True)
+class Title:
+    """What a bundle is called; `folder` is NAME-VERSION."""
+
+    name: str
+    version: int
+
+    @property
+    def folder(self) -> str:
+        return f"{self.name}-{self.version}"
+
+
+def next_version(name: str, places: Iterable[Path]) -> int:
+    """One more than the newest bundle of that name in any of the folders; 1 without any."""
+    return 1 + max((version for place in places for version, _ in bundles(name, place)), default=0)
+
+
+def bundles(name: str, place: Path) -> list[tuple[int, Path]]:
+    """The bundles of that name in a folder with their versions, the oldest first."""
+    found = []
+    for file in place.glob(f"*/{CONTRACT_FILE}"):
+        if match := re.fullmatch(rf"{re.escape(name)}-(\d+)", file.parent.name):
+            found.append((int(match[1]), file.parent))
+    return sorted(found)
+
+
+def write(
+    folder: Path,
+    title: Title,
+    locator: Part[LocatorContract],
+    classifier: Part[ClassifierContract],
+    training: dict[str, Any],
+) -> None:
+    """bundle.json and report.md beside the two models that `folder` holds already."""
+    contract = contract_of(title, locator, classifier, training)
+    content = msgspec.json.format(msgspec.json.encode(contract), indent=1)
+    (folder / CONTRACT_FILE).write_bytes(content + b"\n")
+    (folder / REPORT_FILE).write_text(report(contract, locator, classifier), encoding="utf-8")
+
+
+def contract_of(
+    title: Title, locator: Part[LocatorContract], classifier: Part[ClassifierContract], training: dict[str, Any]
+) -> Contract:
+    """The whole contract of two parts."""
+    parts: dict[str, AnyPart] = {"locator": locator, "classifier": classifier}
+    return Contract(
+        name=title.name,
+        version=title.version,
+        locator=locator.contract,
+        classifier=classifier.contract,
+        training=training | {kind: part.notes.training for kind, part in parts.items()},
+        calibration=[f"{kind}: {name}" for kind, part in parts.items() for name in part.calibration],
+        accuracy={kind: accuracy(part.figures) for kind, part in parts.items()},
+        tools=tools(),
+        notices=list(dict.fromkeys(locator.notes.notices + classifier.notes.notices)),
+    )
+
+
+def accuracy(figures: Sequence[Figure]) -> dict[str, dict[str, float]]:
+    """The gate's figures by name, shares 0 to 1 before (float) and after (INT8), drop and limit in points."""
+    return {
+        figure.name: {
+            "float": round(figure.before, 5),
+            "int8": round(figure.after, 5),
+            "drop": round(figure.drop, 3),
+            "limit": round(figure.allowed, 3),
+            "samples": figure.samples,
+        }
+        for figure in figures
+    }
+
+
+def tools() -> dict[str, str]:
+    """Versions of what made the bundle."""
+    versions = {"python": platform.python_version()}
+    for name in TOOLS:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def try_out(folder: Path) -> None:
+    """Load a bundle and judge an empty frame, as a device does when it starts; BundleError if it would refuse."""
+    Judge.from_bundle(load_bundle(folder)).judge(np.zeros((480, 640, 3), np.uint8))
+
+
+def making(out: Path) -> Path:
+    """A new folder beside the bundles to come: what is renamed from there is there whole or not at all."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=".making-", dir=out))
+    except OSError as error:
+        raise InputError(f"--out {out}: cannot be written to ({error.strerror}); give another folder") from error
+
+
+def publish(made: Path, target: Path) -> None:
+    """Give a finished bundle its name. InputError if that is taken."""
+    if target.exists():
+        raise InputError(f"{target}: exists already; a version never changes, give a higher --version")
+    made.chmod(0o755)
+    made.rename(target)
+
+
+def install(bundle: Path, title: Title, models: Path) -> Path:
+    """Copy a bundle to where the package finds it, in place of older ones of its name."""
+    place = making(models)
+    shutil.copytree(bundle, place, dirs_exist_ok=True)
+    target = models / title.folder
+    if target.exists():
+        shutil.rmtree(target)
+    publish(place, target)
+    for version, older in bundles(title.name, models):
+        if version < title.version:
+            shutil.rmtree(older)
+    return target

@@ -1,0 +1,179 @@
+"""The accuracy gate: what quantisation may cost, measured on the test part through the device's own interpreter.
+
+Every figure is compared before (float, Keras) and after (INT8) and may drop by so many percentage points. No limit is
+finer than one sample: of a class with 40 test faces one face is 2.5 points, so that with fewer than 100 of them
+"1 point" means "one face". A table that shows the number of samples says how much such a figure is worth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from convert.photos import faces_of, frames_of
+from edge.classify import MaskClassifier
+from edge.locate import FaceLocator
+from edge.preprocess import Framing
+from edge.values import LABELS, Face
+from train.datasets import Picture
+from train.measure import NEAR, LocatedPicture, best_overlap, match_near_faces
+from train.readers import IGNORE
+
+ACCURACY_DROP = 0.5
+VERDICT_DROP = 1.0  # agreement of at least 99 %
+RECALL_DROP = 1.0
+PRECISION_DROP = 1.0
+BOX_DROP = 2.0  # agreement of at least 98 %
+SAME_BOX = 0.5  # IoU
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One measured figure.
+
+    before, after: 0 to 1, float and INT8; of an agreement `before` is 1. samples: how many faces it rests on.
+    limit: percentage points by which it may drop.
+    """
+
+    name: str
+    before: float
+    after: float
+    samples: int
+    limit: float
+
+    @property
+    def drop(self) -> float:
+        """Percentage points lost; negative where INT8 is better."""
+        return 100 * (self.before - self.after)
+
+    @property
+    def allowed(self) -> float:
+        """The limit, or one sample where that is more."""
+        return max(self.limit, 100 / self.samples) if self.samples else 0.0
+
+    @property
+    def passed(self) -> bool:
+        """Within the limit; nothing measured is not passed."""
+        return self.samples > 0 and self.drop <= self.allowed + 1e-9
+
+
+@dataclass(slots=True)
+class Verdicts:
+    """Of each test face: its true label, and what the float and the INT8 classifier say."""
+
+    truth: list[str] = field(default_factory=list)
+    before: list[str] = field(default_factory=list)
+    after: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Finds:
+    """What a locator found: near faces, those found, false detections; and pictures."""
+
+    faces: int = 0
+    found: int = 0
+    false: int = 0
+
+    @property
+    def recall(self) -> float:
+        return self.found / max(1, self.faces)
+
+    @property
+    def precision(self) -> float:
+        return self.found / max(1, self.found + self.false)
+
+
+@dataclass(slots=True)
+class Located:
+    """Both locators on the same pictures, and how many of the float one's near boxes the INT8 one has too."""
+
+    before: Finds = field(default_factory=Finds)
+    after: Finds = field(default_factory=Finds)
+    boxes: int = 0
+    same: int = 0
+
+
+def classifier_figures(verdicts: Verdicts) -> list[Figure]:
+    """Accuracy, agreement and each label's recall; a label without test faces has no figure."""
+    truth, before, after = verdicts.truth, verdicts.before, verdicts.after
+    figures = [
+        Figure("classifier accuracy", _equal(truth, before), _equal(truth, after), len(truth), ACCURACY_DROP),
+        Figure("classifier verdict agreement", 1.0, _equal(before, after), len(truth), VERDICT_DROP),
+    ]
+    for label in LABELS:
+        mine = [k for k, true in enumerate(truth) if true == label]
+        if mine:
+            first, then = (sum(said[k] == label for k in mine) / len(mine) for said in (before, after))
+            figures.append(Figure(f"classifier recall of {label}", first, then, len(mine), RECALL_DROP))
+    return figures
+
+
+def _equal(one: Sequence[str], other: Sequence[str]) -> float:
+    return sum(a == b for a, b in zip(one, other, strict=True)) / max(1, len(one))
+
+
+def locator_figures(located: Located) -> list[Figure]:
+    """Recall and precision on near faces, and agreement of the boxes."""
+    before, after = located.before, located.after
+    detections = after.found + after.false
+    return [
+        Figure("locator recall of near faces", before.recall, after.recall, before.faces, RECALL_DROP),
+        Figure("locator precision of near faces", before.precision, after.precision, detections, PRECISION_DROP),
+        Figure("locator box agreement", 1.0, located.same / max(1, located.boxes), located.boxes, BOX_DROP),
+    ]
+
+
+def measure_classifier(
+    pictures: Sequence[Picture], framing: Framing, before: MaskClassifier, after: MaskClassifier
+) -> Verdicts:
+    """What both say of every labelled face of the pictures, each crop cut as the device cuts it."""
+    verdicts = Verdicts()
+    for label, crop in faces_of(pictures, framing):
+        verdicts.truth.append(label)
+        verdicts.before.append(before.classify([crop])[0].label)
+        verdicts.after.append(after.classify([crop])[0].label)
+    return verdicts
+
+
+def measure_locator(pictures: Sequence[Picture], before: FaceLocator, after: FaceLocator) -> Located:
+    """What both find in every scene and every face-free picture."""
+    located = Located()
+    for picture, rgb in frames_of(pictures):
+        faces = tuple(each.box for each in picture.boxes if each.label != IGNORE)
+        ignored = tuple(each.box for each in picture.boxes if each.label == IGNORE)
+        found = before.locate(rgb), after.locate(rgb)
+        for finds, some in zip((located.before, located.after), found, strict=True):
+            _count(finds, LocatedPicture(picture.path.name, picture.source, rgb, faces, ignored, tuple(some)))
+        boxes, same = shared(*found, NEAR * rgb.shape[0])
+        located.boxes, located.same = located.boxes + boxes, located.same + same
+    return located
+
+
+def _count(finds: Finds, picture: LocatedPicture) -> None:
+    matched = match_near_faces(picture)
+    finds.faces += len(matched.faces)
+    finds.found += int((matched.found_from > 0).sum())
+    finds.false += len(matched.false)
+
+
+def shared(before: Sequence[Face], after: Sequence[Face], least: float) -> tuple[int, int]:
+    """How many faces of `before` are at least so many pixels high, and how many of these `after` has too."""
+    near = [face.box for face in before if face.box.height >= least]
+    overlap = best_overlap(near, [face.box for face in after])
+    return len(near), int((overlap >= SAME_BOX).sum())
+
+
+def table(figures: Sequence[Figure]) -> str:
+    """All figures as a Markdown table that is as readable on a terminal."""
+    head = ("figure", "float", "INT8", "drop, points", "at most", "samples", "verdict")
+    rows = [head, *map(_row, figures)]
+    widths = [max(len(row[k]) for row in rows) for k in range(len(head))]
+    lines = [" | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+    lines.insert(1, "-|-".join("-" * width for width in widths))
+    return "\n".join(f"| {line} |" for line in lines)
+
+
+def _row(figure: Figure) -> tuple[str, ...]:
+    numbers = [f"{100 * figure.before:.2f} %", f"{100 * figure.after:.2f} %", f"{figure.drop:.2f}"]
+    limit = f"{figure.allowed:.2f}" + (" (one sample)" if figure.allowed > figure.limit else "")
+    return figure.name, *numbers, limit, str(figure.samples), "pass" if figure.passed else "FAIL"

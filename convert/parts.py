@@ -1,0 +1,212 @@
+"""One half of a bundle, locator or classifier: from a Keras model to a .tflite with its contract and its figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from convert.edgetpu import compiler_findings, findings
+from convert.float_model import FloatNetwork, load_model
+from convert.gate import Figure, classifier_figures, locator_figures, measure_classifier, measure_locator
+from convert.graph import Graph, Shape, read_graph, runtime_tensors
+from convert.photos import Calibration, calibration_faces, calibration_frames
+from convert.quantize import quantize
+from edge.classify import MaskClassifier
+from edge.contract import ClassifierContract, LocatorContract, Tensor, sha256
+from edge.errors import InputError
+from edge.interpreter import Network
+from edge.locate import FaceLocator
+from edge.values import LABELS
+from train.datasets import Picture
+from train.split import Split
+
+
+class LocatorNotes(msgspec.Struct, frozen=True):
+    """`locator.json`, what training knows of the locator."""
+
+    backbone: str
+    height: int
+    width: int
+    strides: tuple[int, ...]
+    score_threshold: float
+    overlap_threshold: float
+    notices: list[str] = []
+    training: dict[str, Any] = {}
+
+
+class ClassifierNotes(msgspec.Struct, frozen=True):
+    """`classifier.json`, what training knows of the classifier."""
+
+    backbone: str
+    size: int
+    margin: float
+    temperature: float
+    score_threshold: float
+    notices: list[str] = []
+    training: dict[str, Any] = {}
+
+
+Notes = TypeVar("Notes", LocatorNotes, ClassifierNotes)
+PartContract = TypeVar("PartContract", LocatorContract, ClassifierContract)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the parts come from.
+
+    train: the folder that training filled. data: the photos. count: of calibration pictures, drawn by `seed`.
+    """
+
+    train: Path
+    data: Path
+    split: Split
+    count: int
+    seed: int
+
+    def described(self) -> dict[str, Any]:
+        """The photos as a bundle tells of them: nothing that names a machine."""
+        split = self.split
+        sizes = {"train": split.train, "validation": split.validation, "test": split.test}
+        return {"fingerprint": split.fingerprint} | {f"{part}_pictures": len(each) for part, each in sizes.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Part(Generic[PartContract]):
+    """A converted model, not yet measured if it has no figures.
+
+    file: the .tflite. model: the Keras model it was made from. problems: what keeps an Edge TPU from running all of it.
+    """
+
+    file: Path
+    model: Any
+    notes: LocatorNotes | ClassifierNotes
+    contract: PartContract
+    graph: Graph
+    calibration: list[str]
+    problems: list[str]
+    figures: list[Figure] = field(default_factory=list)
+
+
+AnyPart = Part[LocatorContract] | Part[ClassifierContract]
+
+
+def make_locator(source: Source, folder: Path, compiler: Path | None) -> Part[LocatorContract]:
+    """`locator.tflite` in `folder`."""
+    notes = read_notes(source.train / "locator.json", LocatorNotes)
+    check_trained_on(source.split, notes, "locator")
+    model = load_model(source.train / "locator.keras", (notes.height, notes.width, 3))
+    calibration = calibration_frames(source.split.train, source.data, notes, source.count, source.seed)
+    file = folder / "locator.tflite"
+    graph = _quantized(model, calibration, file)
+    problems = edgetpu_problems(file, graph, compiler)
+    return Part(file, model, notes, locator_contract(notes, file), graph, calibration.names, problems)
+
+
+def make_classifier(source: Source, folder: Path, compiler: Path | None) -> Part[ClassifierContract]:
+    """`classifier.tflite` in `folder`."""
+    notes = read_notes(source.train / "classifier.json", ClassifierNotes)
+    check_trained_on(source.split, notes, "classifier")
+    model = load_model(source.train / "classifier.keras", (notes.size, notes.size, 3))
+    calibration = calibration_faces(source.split.train, source.data, notes, source.count, source.seed)
+    file = folder / "classifier.tflite"
+    graph = _quantized(model, calibration, file)
+    problems = edgetpu_problems(file, graph, compiler)
+    return Part(file, model, notes, classifier_contract(notes, file), graph, calibration.names, problems)
+
+
+def measured_locator(part: Part[LocatorContract], pictures: Sequence[Picture]) -> Part[LocatorContract]:
+    """The part with its figures, float against INT8, from pictures that it was not trained on."""
+    print("locator: measuring on the test part", flush=True)
+    contract = part.contract
+    after = Network(part.file, contract.input, [contract.scores, contract.boxes])
+    locators = [FaceLocator(network, contract) for network in (FloatNetwork(part.model), after)]
+    return replace(part, figures=locator_figures(measure_locator(pictures, *locators)))
+
+
+def measured_classifier(part: Part[ClassifierContract], pictures: Sequence[Picture]) -> Part[ClassifierContract]:
+    """The part with its figures, float against INT8, from pictures that it was not trained on."""
+    print("classifier: measuring on the test part", flush=True)
+    contract = part.contract
+    after = Network(part.file, contract.input, [contract.logits])
+    classifiers = [MaskClassifier(network, contract) for network in (FloatNetwork(part.model), after)]
+    return replace(part, figures=classifier_figures(measure_classifier(pictures, contract, *classifiers)))
+
+
+def check_trained_on(split: Split, notes: LocatorNotes | ClassifierNotes, kind: str) -> None:
+    """InputError if training noted other photos than these: what it trained on could be in the test part."""
+    noted = notes.training.get("data", split.fingerprint)
+    if noted != split.fingerprint:
+        raise InputError(
+            f"{kind}.json: trained on photos {str(noted)[:12]}..., these are {split.fingerprint[:12]}...; "
+            f"run `make train` again"
+        )
+
+
+def read_notes(file: Path, kind: type[Notes]) -> Notes:
+    """What training noted beside a model; InputError if it is missing or not what training writes."""
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=kind)
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read ({error.strerror}); run `make train` first") from error
+    except msgspec.MsgspecError as error:
+        raise InputError(f"{file}: {error}; run `make train` again") from error
+
+
+def locator_contract(notes: LocatorNotes, file: Path) -> LocatorContract:
+    """The locator's part of the contract, its tensors as the runtime has them."""
+    cells = sum((notes.height // stride) * (notes.width // stride) for stride in notes.strides)
+    input, (scores, boxes) = tensors(file, [(1, cells, 1), (1, cells, 4)])
+    return LocatorContract(
+        file=file.name,
+        sha256=sha256(file),
+        width=notes.width,
+        height=notes.height,
+        colour_order="RGB",
+        input=input,
+        scores=scores,
+        boxes=boxes,
+        strides=notes.strides,
+        score_threshold=notes.score_threshold,
+        overlap_threshold=notes.overlap_threshold,
+    )
+
+
+def classifier_contract(notes: ClassifierNotes, file: Path) -> ClassifierContract:
+    """The classifier's part of the contract, its tensors as the runtime has them."""
+    input, (logits,) = tensors(file, [(1, len(LABELS))])
+    return ClassifierContract(
+        file=file.name,
+        sha256=sha256(file),
+        size=notes.size,
+        colour_order="RGB",
+        input=input,
+        logits=logits,
+        labels=LABELS,
+        margin=notes.margin,
+        temperature=notes.temperature,
+        score_threshold=notes.score_threshold,
+    )
+
+
+def tensors(file: Path, shapes: Sequence[Shape]) -> tuple[Tensor, list[Tensor]]:
+    """The input and the outputs of a model, the outputs in the order of `shapes`; InputError if it has others."""
+    (input,), found = runtime_tensors(file.read_bytes())
+    outputs = {tensor.shape: tensor for tensor in found}
+    if sorted(outputs) != sorted(shapes):
+        raise InputError(f"{file.name}: outputs {sorted(outputs)}, wanted are {sorted(shapes)}; train the model again")
+    return input, [outputs[shape] for shape in shapes]
+
+
+def edgetpu_problems(file: Path, graph: Graph, compiler: Path | None) -> list[str]:
+    """What keeps an Edge TPU from running the whole model: by the published rules, then by its compiler if given."""
+    return findings(graph) or (compiler_findings(compiler, file) if compiler else [])
+
+
+def _quantized(model: Any, calibration: Calibration, file: Path) -> Graph:
+    print(f"{file.name}: quantising, {len(calibration.names)} calibration pictures", flush=True)
+    file.write_bytes(quantize(model, calibration.pictures))
+    return read_graph(file)

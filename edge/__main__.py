@@ -1,0 +1,127 @@
+"""The command `maskgate`: detect, run and replay."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from edge import __version__
+from edge.errors import InputError, MaskgateError
+
+BAD_INPUT = 2
+INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0, 2 for bad input or settings, 130 after Ctrl-C."""
+    arguments = _parser().parse_args(argv)
+    try:
+        code: int = arguments.command(arguments)
+        return code
+    except MaskgateError as error:
+        print(f"maskgate: error: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # whoever read our output has had enough, as in `maskgate ... | head`; nothing is left to flush at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="maskgate", description="Say whether the people in front of a camera wear their masks properly."
+    )
+    parser.add_argument("--version", action="version", version=f"maskgate {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for add in (_add_detect, _add_run, _add_replay):
+        add(commands)
+    return parser
+
+
+def _add_detect(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser("detect", help="judge the faces of pictures")
+    command.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="a picture, or a folder of pictures")
+    command.add_argument("--csv", type=Path, metavar="FILE", help="write one row a face")
+    command.add_argument("--draw", type=Path, metavar="DIR", help="write annotated pictures")
+    _add_bundle(command)
+    command.set_defaults(command=_detect)
+
+
+def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser("run", help="watch a camera and drive the lamp, until stopped")
+    command.add_argument("--config", type=Path, metavar="FILE", help="settings, TOML; without it the defaults")
+    _add_bundle(command)
+    command.set_defaults(command=_run)
+
+
+def _add_replay(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser("replay", help="decide over a video in its own time, as fast as it goes")
+    command.add_argument("video", type=Path, metavar="VIDEO")
+    command.add_argument(
+        "--events", type=Path, required=True, metavar="FILE", help="write each change of state, JSON lines"
+    )
+    command.add_argument(
+        "--zone", metavar="X,Y,X,Y,...", help="only faces in this polygon count; fractions of the frame"
+    )
+    _add_bundle(command)
+    command.set_defaults(command=_replay)
+
+
+def _add_bundle(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--bundle", type=Path, metavar="DIR", help="models; without it those that come with maskgate")
+
+
+def _detect(arguments: argparse.Namespace) -> int:
+    from edge.contract import load_bundle
+    from edge.detect import detect
+    from edge.judge import Judge
+
+    judge = Judge.from_bundle(load_bundle(arguments.bundle), threads=os.cpu_count() or 1)
+    return 0 if detect(arguments.paths, judge, arguments.csv, arguments.draw) else BAD_INPUT
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    import msgspec
+
+    from edge.daemon import run
+    from edge.settings import Settings, load_settings
+
+    settings = load_settings(arguments.config) if arguments.config else Settings()
+    if arguments.bundle is not None:
+        model = msgspec.structs.replace(settings.model, bundle=str(arguments.bundle))
+        settings = msgspec.structs.replace(settings, model=model)
+    run(settings)
+    return 0
+
+
+def _replay(arguments: argparse.Namespace) -> int:
+    from edge.daemon import replay
+
+    zone = parse_zone(arguments.zone) if arguments.zone is not None else ()
+    replay(arguments.video, arguments.events, zone, arguments.bundle)
+    return 0
+
+
+def parse_zone(text: str) -> tuple[tuple[float, float], ...]:
+    """The corners of "x,y,x,y,...", fractions of the frame. Raises InputError."""
+    from edge.settings import polygon_fault
+
+    try:
+        numbers = [float(number) for number in text.split(",")]
+    except ValueError as error:
+        raise InputError(f"--zone {text}: not numbers with commas between them, as in 0,0,1,0,1,0.5,0,0.5") from error
+    if len(numbers) % 2:
+        raise InputError(f"--zone {text}: {len(numbers)} numbers; each corner needs two, x and y")
+    corners = tuple(zip(numbers[::2], numbers[1::2], strict=True))
+    if (fault := polygon_fault(corners)) is not None:
+        raise InputError(f"--zone {text}: the zone {fault}")
+    return corners
+
+
+if __name__ == "__main__":
+    sys.exit(main())
