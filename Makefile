@@ -3,7 +3,6 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 DATA ?=
-BUNDLE ?=
 
 .PHONY: help demo test test-slow check format train convert clean
 
@@ -30,8 +29,7 @@ format: $(VENV)/.dev ## put the code into the project's format
 	$(VENV)/bin/ruff check --fix .
 
 train: $(VENV)/.train ## DATA=DIR or DATA=kaggle: photos -> two Keras models and a report in build/train/
-	$(PY) -m train locator $(if $(DATA),--data $(DATA))
-	$(PY) -m train classifier $(if $(DATA),--data $(DATA))
+	$(PY) -m train both $(if $(DATA),--data $(DATA))
 
 convert: $(VENV)/.train ## Keras models -> INT8 -> accuracy gate -> bundle in build/bundle/
 	$(PY) -m convert

@@ -17,9 +17,18 @@ from pathlib import Path
 from convert.bundle import Title, install, making, next_version, publish, try_out, write
 from convert.edgetpu import find_compiler
 from convert.gate import Figure, table
-from convert.parts import AnyPart, Source, make_classifier, make_locator, measured_classifier, measured_locator
+from convert.parts import (
+    LOCATOR_FILE,
+    AnyPart,
+    Source,
+    make_classifier,
+    make_locator,
+    measured_classifier,
+    measured_locator,
+    shipped_locator,
+)
 from convert.photos import find_photos, read_split
-from edge.contract import DEFAULT_BUNDLES
+from edge.contract import DEFAULT_BUNDLES, load_bundle
 from edge.errors import InputError, MaskgateError
 
 
@@ -46,6 +55,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m convert", description="Keras models to an INT8 bundle.")
     parser.add_argument("--train", type=Path, default=Path("build/train"), help="where training left its models")
     parser.add_argument("--data", type=Path, help="the photos, if they are not where training had them")
+    parser.add_argument(
+        "--locator", type=Path, help="bundle whose locator is used if none was trained; default: shipped"
+    )
     parser.add_argument("--out", type=Path, default=Path("build/bundle"))
     parser.add_argument("--name", default="maskgate")
     parser.add_argument("--version", type=int, help="default: one more than the newest there is")
@@ -84,7 +96,11 @@ def fill(folder: Path, title: Title, options: argparse.Namespace) -> list[str]:
     split = read_split(data, options.train)
     source = Source(options.train, data, split, options.calibration, options.seed)
     compiler = find_compiler()
-    locator, classifier = make_locator(source, folder, compiler), make_classifier(source, folder, compiler)
+    classifier = make_classifier(source, folder, compiler)
+    if (options.train / LOCATOR_FILE).exists():
+        locator = make_locator(source, folder, compiler)
+    else:
+        locator = shipped_locator(load_bundle(options.locator), folder, compiler)
     if refusals := edgetpu_refusals([locator, classifier], required=not options.no_edgetpu):
         return refusals
     locator, classifier = measured_locator(locator, split.test), measured_classifier(classifier, split.test)

@@ -7,7 +7,7 @@ import platform
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from convert.gate import Figure
+from convert.gate import accuracy
 from convert.parts import AnyPart, Part
 from convert.report import report
 from edge.contract import CONTRACT_FILE, ClassifierContract, Contract, LocatorContract, load_bundle
@@ -82,20 +82,6 @@ def contract_of(
         tools=tools(),
         notices=list(dict.fromkeys(locator.notes.notices + classifier.notes.notices)),
     )
-
-
-def accuracy(figures: Sequence[Figure]) -> dict[str, dict[str, float]]:
-    """The gate's figures by name, shares 0 to 1 before (float) and after (INT8), drop and limit in points."""
-    return {
-        figure.name: {
-            "float": round(figure.before, 5),
-            "int8": round(figure.after, 5),
-            "drop": round(figure.drop, 3),
-            "limit": round(figure.allowed, 3),
-            "samples": figure.samples,
-        }
-        for figure in figures
-    }
 
 
 def tools() -> dict[str, str]:

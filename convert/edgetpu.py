@@ -18,6 +18,7 @@ from convert.graph import Graph, Operator, TensorInfo
 SOURCE = "coral.ai/docs/edgetpu/models-intro, sections Model requirements and Supported operations"
 COMPILER = "edgetpu_compiler"
 COMPILER_SECONDS = 600
+MAPPED = "Mapped to Edge TPU"
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,5 +227,5 @@ def unmapped(log: str) -> list[str]:
     table = [row for row in rows if len(row) == 3 and row[0].isupper() and row[1].isdigit()]
     if not table:
         return [f"{COMPILER}: its log lists no operators"]
-    lost = [f"{COMPILER}: {count} x {name}: {status}" for name, count, status in table if "Mapped" not in status]
+    lost = [f"{COMPILER}: {count} x {name}: {status}" for name, count, status in table if status.strip() != MAPPED]
     return list(dict.fromkeys(lost))

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import InputError
+from edge.quiet import quiet
 from edge.values import Rgb
 
 Floats = NDArray[np.float32]
@@ -24,7 +25,8 @@ def load_model(file: Path, shape: tuple[int, int, int]) -> Any:
     """The Keras model in `file`; InputError if it is missing, unreadable or of another form or input shape."""
     if not file.is_file():
         raise InputError(f"{file}: no such file; run `make train` first")
-    import keras
+    with quiet():  # TensorFlow tells what it finds and misses
+        import keras
 
     try:
         model = keras.models.load_model(file, compile=False)

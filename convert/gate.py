@@ -7,7 +7,7 @@ finer than one sample: of a class with 40 test faces one face is 2.5 points, so 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from convert.photos import faces_of, frames_of
@@ -161,6 +161,28 @@ def shared(before: Sequence[Face], after: Sequence[Face], least: float) -> tuple
     near = [face.box for face in before if face.box.height >= least]
     overlap = best_overlap(near, [face.box for face in after])
     return len(near), int((overlap >= SAME_BOX).sum())
+
+
+def accuracy(figures: Sequence[Figure]) -> dict[str, dict[str, float]]:
+    """Figures by name as bundle.json has them: float and INT8 as shares, 0 to 1; drop and limit in points."""
+    return {
+        figure.name: {
+            "float": round(figure.before, 5),
+            "int8": round(figure.after, 5),
+            "drop": round(figure.drop, 3),
+            "limit": round(figure.allowed, 3),
+            "samples": figure.samples,
+        }
+        for figure in figures
+    }
+
+
+def figures_of(accuracy: Mapping[str, Mapping[str, float]]) -> list[Figure]:
+    """The figures that a bundle.json has."""
+    return [
+        Figure(name, each["float"], each["int8"], int(each["samples"]), each["limit"])
+        for name, each in accuracy.items()
+    ]
 
 
 def table(figures: Sequence[Figure]) -> str:

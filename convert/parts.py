@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,18 +12,20 @@ import msgspec
 
 from convert.edgetpu import compiler_findings, findings
 from convert.float_model import FloatNetwork, load_model
-from convert.gate import Figure, classifier_figures, locator_figures, measure_classifier, measure_locator
+from convert.gate import Figure, classifier_figures, figures_of, locator_figures, measure_classifier, measure_locator
 from convert.graph import Graph, Shape, read_graph, runtime_tensors
 from convert.photos import Calibration, calibration_faces, calibration_frames
 from convert.quantize import quantize
 from edge.classify import MaskClassifier
-from edge.contract import ClassifierContract, LocatorContract, Tensor, sha256
+from edge.contract import Bundle, ClassifierContract, LocatorContract, Tensor, sha256
 from edge.errors import InputError
 from edge.interpreter import Network
 from edge.locate import FaceLocator
 from edge.values import LABELS
 from train.datasets import Picture
 from train.split import Split
+
+LOCATOR_FILE, CLASSIFIER_FILE = "locator.keras", "classifier.keras"
 
 
 class LocatorNotes(msgspec.Struct, frozen=True):
@@ -78,7 +81,8 @@ class Source:
 class Part(Generic[PartContract]):
     """A converted model, not yet measured if it has no figures.
 
-    file: the .tflite. model: the Keras model it was made from. problems: what keeps an Edge TPU from running all of it.
+    file: the .tflite. model: the Keras model it was made from, None if it was taken as it is.
+    problems: what keeps an Edge TPU from running all of it.
     """
 
     file: Path
@@ -98,7 +102,7 @@ def make_locator(source: Source, folder: Path, compiler: Path | None) -> Part[Lo
     """`locator.tflite` in `folder`."""
     notes = read_notes(source.train / "locator.json", LocatorNotes)
     check_trained_on(source.split, notes, "locator")
-    model = load_model(source.train / "locator.keras", (notes.height, notes.width, 3))
+    model = load_model(source.train / LOCATOR_FILE, (notes.height, notes.width, 3))
     calibration = calibration_frames(source.split.train, source.data, notes, source.count, source.seed)
     file = folder / "locator.tflite"
     graph = _quantized(model, calibration, file)
@@ -106,11 +110,30 @@ def make_locator(source: Source, folder: Path, compiler: Path | None) -> Part[Lo
     return Part(file, model, notes, locator_contract(notes, file), graph, calibration.names, problems)
 
 
+def shipped_locator(bundle: Bundle, folder: Path, compiler: Path | None) -> Part[LocatorContract]:
+    """The locator of a finished bundle, as it is, with the figures that it was let through with."""
+    contract = bundle.contract
+    name = f"{contract.name}-{contract.version}"
+    print(f"locator: that of {name}, as it is", flush=True)
+    file = folder / contract.locator.file
+    shutil.copy(bundle.locator_file, file)
+    training = {"taken from": name} | dict(contract.training.get("locator", {}))
+    notes = msgspec.convert(
+        msgspec.to_builtins(contract.locator) | {"backbone": training.get("backbone", name)}, LocatorNotes
+    )
+    notes = msgspec.structs.replace(notes, training=training, notices=contract.notices)
+    calibration = [each.removeprefix("locator: ") for each in contract.calibration if each.startswith("locator: ")]
+    graph = read_graph(file)
+    problems = edgetpu_problems(file, graph, compiler)
+    figures = figures_of(contract.accuracy.get("locator", {}))
+    return Part(file, None, notes, contract.locator, graph, calibration, problems, figures)
+
+
 def make_classifier(source: Source, folder: Path, compiler: Path | None) -> Part[ClassifierContract]:
     """`classifier.tflite` in `folder`."""
     notes = read_notes(source.train / "classifier.json", ClassifierNotes)
     check_trained_on(source.split, notes, "classifier")
-    model = load_model(source.train / "classifier.keras", (notes.size, notes.size, 3))
+    model = load_model(source.train / CLASSIFIER_FILE, (notes.size, notes.size, 3))
     calibration = calibration_faces(source.split.train, source.data, notes, source.count, source.seed)
     file = folder / "classifier.tflite"
     graph = _quantized(model, calibration, file)
@@ -119,7 +142,12 @@ def make_classifier(source: Source, folder: Path, compiler: Path | None) -> Part
 
 
 def measured_locator(part: Part[LocatorContract], pictures: Sequence[Picture]) -> Part[LocatorContract]:
-    """The part with its figures, float against INT8, from pictures that it was not trained on."""
+    """The part with its figures, float against INT8, from pictures that it was not trained on.
+
+    A shipped locator keeps the figures it has: its float model is not here.
+    """
+    if part.model is None:
+        return part
     print("locator: measuring on the test part", flush=True)
     contract = part.contract
     after = Network(part.file, contract.input, [contract.scores, contract.boxes])

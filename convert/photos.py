@@ -7,7 +7,7 @@ import random
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import TypeVar
@@ -16,6 +16,7 @@ from edge.errors import InputError
 from edge.picture import read_picture
 from edge.preprocess import Framing, Size, frame_input
 from edge.values import LABELS, Rgb
+from train.boxes import with_boxes
 from train.crops import Crop, LabelledFace, cut, labelled_faces
 from train.datasets import NEGATIVES, SCENES, Picture
 from train.split import Split, prepare
@@ -49,9 +50,10 @@ def find_photos(train: Path, data: Path | None) -> Path:
 
 
 def read_split(data: Path, train: Path) -> Split:
-    """The parts that training used; InputError if it left none, or if the data would be split otherwise today.
+    """The parts that training used, faces without a box given one as in training.
 
-    A new split would measure on photos that were trained on.
+    InputError if training left no split, or if the data would be split otherwise today: a new split would measure on
+    photos that were trained on.
     """
     try:
         noted = {name: (train / name).read_bytes() for name in (SPLIT_FILE, AUDIT_FILE)}
@@ -66,7 +68,7 @@ def read_split(data: Path, train: Path) -> Split:
         split = prepare(data, Path(copy), seed)
         if Path(copy, SPLIT_FILE).read_bytes() != noted[SPLIT_FILE]:
             raise InputError(f"{data}: the photos are not those of {train / SPLIT_FILE}; run `make train` again")
-    return split
+    return replace(split, train=with_boxes(split.train), test=with_boxes(split.test))
 
 
 def calibration_frames(pictures: Sequence[Picture], data: Path, size: Size, count: int, seed: int) -> Calibration:

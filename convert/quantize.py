@@ -7,7 +7,7 @@ that the device feeds pixel minus 128 and nothing else.
 from __future__ import annotations
 
 import contextlib
-import os
+import io
 import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -17,6 +17,7 @@ import numpy as np
 from convert.float_model import network_input, static_network
 from convert.graph import Graph, read_graph, runtime_tensors
 from edge.errors import InputError
+from edge.quiet import quiet
 from edge.values import Rgb
 
 
@@ -73,7 +74,8 @@ def _convert(network: Any, samples: list[Any]) -> bytes:
 @contextlib.contextmanager
 def _quietly() -> Iterator[None]:
     """Without the converter's page about every variable, and its warning about ranges that the samples give."""
-    with open(os.devnull, "w") as nothing, contextlib.redirect_stdout(nothing), warnings.catch_warnings():
+    nothing = io.StringIO()
+    with quiet(), contextlib.redirect_stdout(nothing), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 

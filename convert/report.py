@@ -41,7 +41,7 @@ def _models(locator: Part[LocatorContract], classifier: Part[ClassifierContract]
         ("file, kB", *(f"{part.file.stat().st_size / 1000:.0f}" for part in (locator, classifier))),
         ("score at least", f"{find.score_threshold:g}", f"{tell.score_threshold:g}, else unknown"),
         ("", f"suppression over IoU {find.overlap_threshold:g}", f"temperature {tell.temperature:.3g}"),
-        ("", f"strides {', '.join(map(str, find.strides))}", f"margin {tell.margin:.0%} a side"),
+        ("", f"strides {', '.join(map(str, find.strides))}", f"margin {100 * tell.margin:g} % a side"),
     ]
     return "\n".join(["## Models", "", *_rows(rows)])
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from edge.picture import read_picture
-from edge.preprocess import Size, frame_input, resize
+from edge.preprocess import frame_input, resize
 from edge.values import Box, Rgb
 from train.augment import FRAME_STEPS, Chance, augment, flip
 from train.datasets import FACES, NEGATIVES, SCENES, Picture
@@ -28,6 +29,13 @@ SHARES = {NEGATIVES: 0.20, FACES: 0.25, SCENES: 0.55}
 Row = tuple[float, float, float, float, float]
 
 
+class FrameSize(NamedTuple):
+    """Pixels."""
+
+    width: int
+    height: int
+
+
 @dataclass(frozen=True, slots=True)
 class Canvas:
     rgb: Rgb
@@ -37,9 +45,8 @@ class Canvas:
 class Frames:
     """Makes canvases of a size from pictures."""
 
-    def __init__(self, pictures: Sequence[Picture], size: Size) -> None:
-        self._shape = size
-        self._size = size.width, size.height
+    def __init__(self, pictures: Sequence[Picture], size: FrameSize) -> None:
+        self._size = size
         boxed = [picture for picture in pictures if picture.boxes]
         self._pools = {
             kind: Pool([each for each in some if each.kind == kind], lambda picture: picture.source)
@@ -59,7 +66,7 @@ class Frames:
 
     def whole(self, picture: Picture) -> Canvas:
         """The picture as the device would see it."""
-        rgb, scale = frame_input(read_picture(picture.path), self._shape)
+        rgb, scale = frame_input(read_picture(picture.path), self._size)
         boxes = [(Box(*(side * scale for side in each.box)), each.label) for each in picture.boxes]
         return Canvas(rgb, visible_rows(boxes, *self._size))
 

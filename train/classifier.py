@@ -21,9 +21,11 @@ from edge.values import LABELS, WITH_MASK
 from train import networks
 from train.augment import Chance
 from train.batches import ChanceBatches, FixedBatches, Sample, stack
+from train.boxes import with_boxes
 from train.crops import Crop, FacePool, LabelledFace, cut, cut_by_chance, labelled_faces
 from train.fit import History, Plan, fit, set_up
 from train.measure import Sample as JudgedSample
+from train.report import report_classifier
 from train.split import prepare
 
 MOST_FALSE_ACCEPTS = 0.01  # of faces that are not properly masked; sets the score below which a label is unknown
@@ -35,7 +37,9 @@ def train(arguments: argparse.Namespace, data: Path) -> None:
     set_up(arguments.seed)
     split = prepare(data, arguments.out, arguments.seed)
     crop = Crop(arguments.size, arguments.margin)
-    faces, check_faces, test_faces = map(labelled_faces, (split.train, split.validation, split.test))
+    faces, check_faces, test_faces = (
+        labelled_faces(with_boxes(part)) for part in (split.train, split.validation, split.test)
+    )
     pool = FacePool(faces)
 
     def one(chance: Chance) -> Sample:
@@ -46,27 +50,28 @@ def train(arguments: argparse.Namespace, data: Path) -> None:
     check = FixedBatches(cut_all(check_faces, crop), 64)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     history: History = {}
+    head_epochs = 0
     for name, plan in _phases(arguments):
         _let_train(model, everything=name == "all")
         batches = ChanceBatches(one, plan.batch, plan.steps, arguments.seed)
         part = fit(model, loss, ["accuracy"], plan, batches, check, arguments.out / "work" / f"classifier-{name}")
         history = {key: history.get(key, []) + values for key, values in part.items()}
+        head_epochs = len(part["loss"]) if name == "head" else head_epochs
 
     exported = networks.exported_classifier(model, arguments.backbone, crop.size)
     exported.save(arguments.out / "classifier.keras")
     logits, truth = predict(exported, cut_all(check_faces, crop))
     temperature = fit_temperature(logits, truth)
     threshold = choose_score(softmax(logits / temperature), truth)
-    settings = {name: getattr(arguments, name) for name in ("backbone", "size", "margin", "seed", "head_epochs")}
-    settings |= {"weights": Path(arguments.weights).name, "data": split.fingerprint, "faces": len(faces)}
+    settings = {name: getattr(arguments, name) for name in ("backbone", "size", "margin", "seed")}
+    settings |= {"weights": Path(arguments.weights).name, "data": split.fingerprint}
+    settings |= {"faces": len(faces), "head_epochs": head_epochs}
     samples = cut_all(test_faces, crop)
     judged = [
         JudgedSample(str(face.picture.path.relative_to(data)), face.picture.source, int(label), rgb)
         for face, (rgb, label) in zip(test_faces, samples, strict=True)
     ]
     probabilities = softmax(predict(exported, samples)[0] / temperature)
-    from train.report import report_classifier
-
     figures = report_classifier(arguments.out / "report", history, judged, probabilities, settings)
     card = {
         "backbone": arguments.backbone,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
 
+from edge.quiet import quiet
 from train.batches import ChanceBatches, Epoch, FixedBatches
 
 History = dict[str, list[float]]
@@ -34,9 +36,10 @@ def set_up(seed: int) -> None:
     """Seeds; on a GPU, memory that grows with need and mixed precision."""
     keras.utils.set_random_seed(seed)
     if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
+        with quiet():
+            import tensorflow as tf
 
-        gpus = tf.config.list_physical_devices("GPU")
+            gpus = tf.config.list_physical_devices("GPU")
         for gpu in gpus:
             tf.config.experimental.set_memory_growth(gpu, True)
         if gpus:
@@ -51,6 +54,7 @@ def fit(
     batches: ChanceBatches,
     check: FixedBatches,
     work: Path,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> History:
     """Train until the plan is done or the validation loss stops falling; leave the best weights in the model.
 
@@ -61,7 +65,7 @@ def fit(
     log, best, done = work / "history.csv", work / "best.weights.h5", work / "done"
     if not done.exists():
         model.compile(_optimizer(plan), loss, metrics=metrics)
-        callbacks = [
+        ours = [
             Epoch(batches),
             keras.callbacks.CSVLogger(log, append=True),
             keras.callbacks.ModelCheckpoint(
@@ -71,7 +75,15 @@ def fit(
             keras.callbacks.BackupAndRestore(work / "backup"),
         ]
         verbose = 1 if sys.stdout.isatty() else 2
-        model.fit(batches, validation_data=check, epochs=plan.epochs, callbacks=callbacks, verbose=verbose)
+        # not shuffled: every batch is drawn by chance anyway, and its order must survive an interruption
+        model.fit(
+            batches,
+            validation_data=check,
+            epochs=plan.epochs,
+            callbacks=[*ours, *callbacks],
+            verbose=verbose,
+            shuffle=False,
+        )
         done.touch()
     model.load_weights(best)
     return read_history(log)

@@ -11,7 +11,6 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -22,23 +21,19 @@ from edge.picture import read_picture
 from edge.values import Rgb
 from train import networks
 from train.batches import ChanceBatches, FixedBatches, located
-from train.canvases import Frames
+from train.canvases import Frames, FrameSize
 from train.datasets import NEGATIVES, SCENES, Picture
 from train.fit import Plan, fit, set_up
 from train.losses import SimOtaLoss
 from train.measure import LocatedPicture, choose_threshold
 from train.readers import IGNORE
+from train.report import report_locator
 from train.split import prepare
 
 MOST_FALSE_PER_100 = 6.0
 OVERLAP_THRESHOLD = 0.45
 LEAST_SCORE = 0.05
 NOTICES = {"yunet": "fine-tuned from YuNet (libfacedetection), Copyright Shiqi Yu and others, MIT licence"}
-
-
-class FrameSize(NamedTuple):
-    width: int
-    height: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +58,7 @@ def train(arguments: argparse.Namespace, data: Path) -> None:
     """From photos to locator.keras."""
     set_up(arguments.seed)
     split = prepare(data, arguments.out, arguments.seed)
-    seen = FrameSize(*map(int, arguments.train_size.split("x")))
-    used = FrameSize(*map(int, arguments.size.split("x")))
+    seen, used = arguments.train_size, arguments.size
 
     model = networks.locator(arguments.backbone, seen.height, seen.width, arguments.weights)
     plan = Plan(arguments.epochs, arguments.steps, arguments.batch, arguments.rate, patience=6)
@@ -77,12 +71,11 @@ def train(arguments: argparse.Namespace, data: Path) -> None:
     exported = networks.exported_locator(model, arguments.backbone, used.height, used.width)
     exported.save(arguments.out / "locator.keras")
     find = FaceLocator(FloatModel(exported), float_contract(used, LEAST_SCORE)).locate
-    threshold = choose_threshold(locate_all(find, split.validation), MOST_FALSE_PER_100)
-    settings = {name: getattr(arguments, name) for name in ("backbone", "size", "train_size", "seed")}
-    settings |= {"weights": Path(arguments.weights).name, "data": split.fingerprint, "steps": plan.epochs * plan.steps}
-    from train.report import report_locator
-
-    figures = report_locator(arguments.out / "report", history, locate_all(find, split.test), threshold, settings)
+    threshold = choose_threshold(locate_all(find, split.validation, data), MOST_FALSE_PER_100)
+    settings = {"backbone": arguments.backbone, "weights": Path(arguments.weights).name, "seed": arguments.seed}
+    settings |= {"size": "{}x{}".format(*used), "train_size": "{}x{}".format(*seen)}
+    settings |= {"data": split.fingerprint, "steps": plan.epochs * plan.steps}
+    figures = report_locator(arguments.out / "report", history, locate_all(find, split.test, data), threshold, settings)
     card = {
         "backbone": arguments.backbone,
         "height": used.height,
@@ -101,12 +94,16 @@ def whole_pictures(pictures: Sequence[Picture]) -> list[Picture]:
     return [picture for picture in pictures if picture.kind in (SCENES, NEGATIVES)]
 
 
-def locate_all(find: Callable[[Rgb], list], pictures: Sequence[Picture]) -> list[LocatedPicture]:
+def locate_all(find: Callable[[Rgb], list], pictures: Sequence[Picture], data: Path) -> list[LocatedPicture]:
     """Every detection in every whole picture, beside what is there."""
     located_pictures = []
     for picture in whole_pictures(pictures):
         rgb = read_picture(picture.path)
         faces = tuple(each.box for each in picture.boxes if each.label != IGNORE)
         ignore = tuple(each.box for each in picture.boxes if each.label == IGNORE)
-        located_pictures.append(LocatedPicture(picture.path.name, picture.source, rgb, faces, ignore, tuple(find(rgb))))
+        located_pictures.append(
+            LocatedPicture(
+                picture.path.relative_to(data).as_posix(), picture.source, rgb, faces, ignore, tuple(find(rgb))
+            )
+        )
     return located_pictures

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest, chi2  # type: ignore[import-untyped]
+from scipy.stats import binomtest, chi2
 from sklearn.metrics import average_precision_score, confusion_matrix, precision_recall_fscore_support
 
 from edge.values import INCORRECT, LABELS, WITH_MASK, WITHOUT_MASK, Box, Face, Rgb

@@ -211,7 +211,7 @@ def _label_cells(figure: Figure) -> tuple[str, ...]:
 
 def _locator_tables(figures: Figure) -> Iterator[str]:
     yield "<h3>By face height</h3>"
-    yield f"<p>As a share of the picture's height; below {100 * NEAR:.0f}&nbsp;% a face is far and not counted above.</p>"
+    yield f"<p>As a share of the picture's height; below {100 * NEAR:.0f}&nbsp;% a face is far: not counted above.</p>"
     heights = ((_height(each), _both(each["recall"])) for each in figures["heights"])
     yield from _table("", ("face height", "recall"), heights)
     yield "<h3>By source</h3><p>Near faces; false detections per 100 pictures of the source.</p>"

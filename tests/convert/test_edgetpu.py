@@ -47,8 +47,7 @@ def test_a_plain_int8_network_fits():
     ],
 )
 def test_what_the_rules_forbid_is_found(operator: Operator, words: str):
-    (found,) = findings(graph(operator))
-    assert operator.name in found and words in found
+    assert any(operator.name in found and words in found for found in findings(graph(operator)))
 
 
 def test_a_batch_of_two_is_found():

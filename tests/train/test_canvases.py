@@ -1,21 +1,13 @@
-from typing import NamedTuple
-
 import cv2
 import numpy as np
 import pytest
 
 from edge.values import Box
-from train.canvases import ASKED, MOST_FACES, SPARED, Canvas, Frames, cut_window, mirrored, visible_rows
+from train.canvases import ASKED, MOST_FACES, SPARED, Canvas, Frames, FrameSize, cut_window, mirrored, visible_rows
 from train.datasets import Picture
 from train.readers import LabelledBox
 
-
-class Size(NamedTuple):
-    width: int
-    height: int
-
-
-SIZE = Size(128, 96)
+SIZE = FrameSize(128, 96)
 
 
 @pytest.fixture

@@ -1,0 +1,165 @@
+#!/bin/bash
+# Put together what the virtual device boots, in build/device: Debian's arm64 kernel, and a root file system as an
+# initramfs of two parts: the distribution with the wheels we depend on (made once), and our own package with the probe.
+# Usage: tests/device/build.sh        Packages are only unpacked: nothing runs emulated here, and nothing needs root.
+# Environment: PYTHON (of the workstation, default python3), MIRROR (Debian archive, default: the one that apt uses).
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+export PATH="$PATH:/usr/sbin:/sbin"
+
+device=$PWD/build/device
+python=${PYTHON:-python3}
+# gpio-sim is in the kernel of the backports only
+suite=trixie
+guest_python=3.13
+packages=(python3 libstdc++6 busybox-static kmod gpiod)
+modules=(gpio-sim vivid)
+
+die() {
+  echo "error: $*" >&2
+  exit 1
+}
+
+check_tools() {
+  local tool missing=()
+  declare -A package=([qemu-system-aarch64]=qemu-system-arm [cpio]=cpio [depmod]=kmod [apt-get]=apt [dpkg-deb]=dpkg)
+  for tool in "${!package[@]}"; do
+    command -v "$tool" >/dev/null || missing+=("${package[$tool]}")
+  done
+  [[ ${#missing[@]} == 0 ]] ||
+    die "missing: ${missing[*]}; apt-get install --no-install-recommends ${missing[*]}"
+  [[ -e $keyring ]] || die "missing: $keyring; apt-get install debian-archive-keyring"
+}
+
+mirror() {
+  local mirrors
+  # shellcheck disable=SC2016  # apt's own placeholder
+  mapfile -t mirrors < <(apt-get indextargets --format '$(REPO_URI)' \
+    'Created-By: Packages' 'Origin: Debian' 'Label: Debian' 'Component: main')
+  [[ ${#mirrors[@]} -gt 0 ]] || die "apt knows no Debian archive; apt-get update, or set MIRROR to the URL of one"
+  echo "${mirrors[0]%/}"
+}
+
+# apt for arm64, apart from the workstation's own packages
+arm64_apt() {
+  APT_CONFIG=$device/apt/apt.conf "$@"
+}
+
+prepare_apt() {
+  local archive=$1
+  rm -rf "$device/apt"
+  mkdir -p "$device"/apt/{lists,cache/archives}/partial
+  printf "deb [signed-by=$keyring] $archive %s main\n" $suite $suite-backports >"$device/apt/sources.list"
+  cat >"$device/apt/apt.conf" <<CONF
+Dir::Etc::SourceList "$device/apt/sources.list";
+Dir::Etc::SourceParts "-";
+Dir::State::Lists "$device/apt/lists";
+Dir::State::Status "/dev/null";
+Dir::Cache "$device/apt/cache";
+APT::Architecture "arm64";
+APT::Architectures { "arm64"; };
+APT::Sandbox::User "";
+APT::Install-Recommends "false";
+Acquire::Languages "none";
+CONF
+  arm64_apt apt-get -qq update
+}
+
+unpack_packages() {
+  local package
+  arm64_apt apt-get -qq --yes --download-only install "${packages[@]}" "linux-binary-$1" "linux-modules-$1" >/dev/null
+  mkdir -p "$root"/usr/{bin,lib,sbin} "$device/kernel"
+  ln -s usr/{bin,lib,sbin} "$root"
+  for package in "$device"/apt/cache/archives/*.deb; do
+    case $package in
+      */linux-*) dpkg-deb --extract "$package" "$device/kernel" ;;
+      *) dpkg-deb --extract "$package" "$root" ;;
+    esac
+  done
+}
+
+# the few modules that the tests load, with what they depend on
+take_modules() {
+  local version=$1 folder=usr/lib/modules/$1
+  ln -s usr/lib "$device/kernel/lib"
+  depmod --basedir "$device/kernel" "$version"
+  mkdir -p "$root/$folder"
+  for module in "${modules[@]}"; do
+    modprobe --dirname "$device/kernel" --set-version "$version" --show-depends "$module"
+  done | sed -n "s|^insmod .*/modules/$version/\(.*\.ko[.a-z]*\) *$|\1|p" | sort -u >"$device/modules"
+  cp "$device/kernel/$folder"/modules.{builtin,builtin.modinfo,order} "$root/$folder/"
+  (cd "$device/kernel/$folder" && xargs cp --parents --target-directory "$root/$folder") <"$device/modules"
+  depmod --basedir "$root" "$version"
+  cp "$device/kernel/$folder/vmlinuz" "$device/vmlinuz"
+}
+
+# pip_arm64 COMMAND ARGUMENT... - pip for the device's Python; it takes tags literally, so all glibc versions are named
+pip_arm64() {
+  local glibc tags=(--python-version $guest_python --implementation cp --platform manylinux2014_aarch64)
+  for glibc in 17 24 26 27 28 31 34; do
+    tags+=(--platform "manylinux_2_${glibc}_aarch64")
+  done
+  "$python" -m pip "$1" --quiet --disable-pip-version-check --only-binary=:all: "${tags[@]}" "${@:2}"
+}
+
+# install_wheels TARGET WHEEL... - without byte code, which would be that of the workstation's Python
+install_wheels() {
+  pip_arm64 install --no-compile --no-deps --no-index --ignore-requires-python --root-user-action=ignore \
+    --target "$1" "${@:2}"
+}
+
+dependencies() {
+  "$python" -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"], sep="\n")'
+}
+
+archive() {
+  (cd "$1" && find . | cpio --quiet --create --format newc --owner 0:0)
+}
+
+make_base() {
+  local version
+  echo "making the device's root file system, once (about 150 MB of packages)"
+  rm -rf "$root" "$device/kernel" "$device/wheels"
+  prepare_apt "${MIRROR:-$(mirror)}"
+  version=$(arm64_apt apt-cache depends linux-image-arm64/$suite-backports |
+    sed -n 's/^ *Depends: linux-image-\([0-9].*\)$/\1/p')
+  [[ $version == [0-9]* ]] || die "cannot tell the kernel's version in $suite-backports"
+  unpack_packages "$version"
+  take_modules "$version"
+  dependencies >"$device/requirements.txt"
+  pip_arm64 download --dest "$device/wheels" --requirement "$device/requirements.txt"
+  install_wheels "$root/opt/site" "$device"/wheels/*.whl
+  archive "$root" >"$device/base.cpio"
+  rm -rf "$root" "$device/kernel" "$device/wheels" "$device/apt"
+}
+
+# our package as users get it; from a copy, as setuptools leaves things in its folder and takes them up the next time
+make_wheel() {
+  rm -rf "$device/source" "$device/dist"
+  mkdir -p "$device/source"
+  cp -r edge pyproject.toml README.md LICENSE NOTICE "$device/source"
+  "$python" -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir "$device/dist" "$device/source"
+}
+
+make_top() {
+  local top=$device/top
+  rm -rf "$top"
+  make_wheel
+  install_wheels "$top/opt/site" "$device"/dist/*.whl
+  install -D --mode 755 --target-directory "$top/opt/door" tests/device/guest/*
+  cp "$device"/media/* "$top/opt/door/"
+  archive "$top" >"$device/top.cpio"
+  rm -rf "$top" "$device/source"
+}
+
+keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+root=$device/root
+check_tools
+mkdir -p "$device"
+stamp=$(cat "$0" pyproject.toml | sha256sum)
+if [[ ! -e $device/base.stamp || $(<"$device/base.stamp") != "$stamp" ]]; then
+  make_base
+  echo "$stamp" >"$device/base.stamp"
+fi
+make_top
+cat "$device/base.cpio" "$device/top.cpio" >"$device/initramfs.cpio"

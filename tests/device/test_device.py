@@ -1,0 +1,241 @@
+"""The real daemon on a virtual arm64 device with the kernel's own GPIO and camera interfaces, simulated hardware behind.
+
+    make test-device
+
+Boots once, in about two minutes; the first time it also makes the device's root file system, in about one.
+"""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import cv2
+import pytest
+
+from edge.demo.scene import SceneCamera
+
+pytestmark = pytest.mark.device
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = ROOT / "build/device"
+CONSOLE = BUILD / "console.log"
+BOOT_LIMIT = 420.0
+"""Seconds until the device is switched off, done or not."""
+FPS = 5.0
+LAG = 1.0
+"""Seconds in which a lamp must follow its decision, or the loss of its camera."""
+DARK = {"green": 0, "red": 0, "door": 0, "yellow": 0}
+LIT = {name: 1 for name in DARK}
+
+
+@pytest.fixture(scope="module")
+def picture():
+    """A picture with one bare face."""
+    from skimage.data import astronaut
+
+    file = BUILD / "media/face.png"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(file), cv2.cvtColor(astronaut(), cv2.COLOR_RGB2BGR))
+    return file
+
+
+@pytest.fixture(scope="module")
+def films(picture):
+    """A visitor who comes bare, puts a mask on and leaves; and one who stands there masked."""
+    scene = SceneCamera(FPS)
+    write_film(picture.with_name("visit.avi"), [scene.frame(k) for k in range(round(12.4 * FPS))])
+    masked = [scene.frame(k) for k in range(round(7.2 * FPS), round(9.2 * FPS))]
+    write_film(picture.with_name("masked.avi"), (masked + masked[::-1]) * 5)
+
+
+@pytest.fixture(scope="module")
+def device(films):
+    """Boots the device; gives a function from a check's name to what was seen."""
+    build = [ROOT / "tests/device/build.sh"]
+    built = subprocess.run(build, stderr=subprocess.PIPE, text=True, env=os.environ | {"PYTHON": sys.executable})
+    if built.returncode:
+        pytest.fail(f"build.sh: {built.stderr.strip().splitlines()[-1]}", pytrace=False)
+    boot()
+    lines = [line for line in CONSOLE.read_text(errors="replace").splitlines() if line.startswith("CHECK ")]
+    seen = {facts["name"]: facts for facts in map(json.loads, (line.removeprefix("CHECK ") for line in lines))}
+
+    def check(name):
+        facts = seen.get(name, {"error": f"the device did not come as far as {name}; see {CONSOLE.relative_to(ROOT)}"})
+        if "error" in facts:
+            pytest.fail(facts["error"], pytrace=False)
+        return facts
+
+    return check
+
+
+def boot():
+    """Until the device switches itself off; leaves what it said on its serial console."""
+    command = ["qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a72", "-smp", "1", "-m", "1536"]
+    command += ["-nographic", "-no-reboot", "-nic", "none"]
+    # a nanosecond an instruction, and none for waiting: its clock goes by its work, however busy the workstation is
+    command += ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off"]
+    command += ["-kernel", BUILD / "vmlinuz", "-initrd", BUILD / "initramfs.cpio"]
+    command += ["-append", "console=ttyAMA0 rdinit=/opt/door/init panic=-1 loglevel=3"]
+    with CONSOLE.open("wb") as console:
+        try:
+            subprocess.run(command, stdin=subprocess.DEVNULL, stdout=console, stderr=console, timeout=BOOT_LIMIT)
+        except subprocess.TimeoutExpired:
+            console.write(f"\nswitched off after {BOOT_LIMIT:g} s".encode())
+
+
+def write_film(file, frames):
+    height, width = frames[0].rgb.shape[:2]
+    writer = cv2.VideoWriter(str(file), cv2.VideoWriter.fourcc(*"MJPG"), FPS, (width, height))
+    for frame in frames:
+        writer.write(cv2.cvtColor(frame.rgb, cv2.COLOR_RGB2BGR))
+    writer.release()
+
+
+def spans(facts, wanted):
+    """From when to when the daemon said that it was in this state."""
+    moments = [(moment, state) for moment, state, _ in facts["events"]] + [(facts["ended"], None)]
+    return [(start, end) for (start, state), (end, _) in pairwise(moments) if state == wanted]
+
+
+def lit(facts, name):
+    """From when to when a lamp was on, by what it sees, until the daemon ended."""
+    moments = [(moment, levels[name]) for moment, levels in facts["levels"]] + [(facts["ended"], None)]
+    return [(start, end) for (start, level), (end, _) in pairwise(moments) if level and start < end]
+
+
+def started(facts):
+    """The facts from the moment on when the daemon had all its lines."""
+    begin = max(next(moment for moment, name, _ in facts["driven"] if name == line) for line in DARK)
+    return facts | {"levels": [(moment, levels) for moment, levels in facts["levels"] if moment > begin]}
+
+
+def last_driven(facts):
+    return {name: level for _, name, level in facts["driven"]}
+
+
+def has_order(states, wanted):
+    """Whether `wanted` comes within `states`, in that order."""
+    left = iter(states)
+    return all(state in left for state in wanted)
+
+
+def test_the_package_runs_on_an_arm64_device(device):
+    assert device("machine")["machine"] == "aarch64"
+
+
+def test_a_picture_is_judged_as_on_the_workstation(device, picture, tmp_path):
+    table = tmp_path / "faces.csv"
+    command = [sys.executable, "-m", "edge", "detect", str(picture), "--csv", str(table)]
+    subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+    here, there = (list(csv.DictReader(text.splitlines())) for text in (table.read_text(), device("picture")["csv"]))
+    assert [row["label"] for row in there] == [row["label"] for row in here] != []
+    for ours, theirs in zip(here, there, strict=True):
+        assert float(theirs["score"]) == pytest.approx(float(ours["score"]), abs=0.02)
+        for edge in ("x_min", "y_min", "x_max", "y_max"):
+            assert float(theirs[edge]) == pytest.approx(float(ours[edge]), abs=2.0)
+
+
+@pytest.mark.parametrize(
+    ("check", "message"),
+    [
+        ("missing_chip", 'no GPIO chip with the label "pinctrl-rp1"'),
+        ("no_permission", "no permission for /dev/gpiochip"),
+        ("busy_line", 'is in use by "gpioset"'),
+    ],
+)
+def test_lines_that_cannot_be_had_end_in_one_line_and_switch_nothing_on(device, check, message):
+    facts = device(check)
+    (line,) = facts["stderr"].splitlines()
+    assert (facts["code"], line[:24]) == (2, "maskgate: error: output.")
+    assert message in line
+    assert facts["driven"] == []
+    assert [levels for _, levels in facts["levels"]] == [DARK]
+
+
+def test_a_visit_is_decided_by_the_models(device):
+    facts = device("visit")
+    states = [state for _, state, _ in facts["events"]]
+    assert has_order(states, ["IDLE", "DENY", "ALLOW", "IDLE"])
+    assert "FAULT" not in states
+    assert (facts["code"], facts["stderr"]) == (0, "")
+
+
+def test_all_lines_are_low_until_the_first_decision(device):
+    facts = device("visit")
+    first = facts["events"][0][0]
+    before = [levels for moment, levels in started(facts)["levels"] if moment < first]
+    assert before == [DARK]
+
+
+def test_red_is_on_while_a_face_is_bare(device):
+    facts = started(device("visit"))
+    for start, end in spans(facts, "DENY"):
+        assert end - start < LAG or any(on < start + LAG and off >= end for on, off in lit(facts, "red"))
+
+
+@pytest.mark.parametrize("name", ["green", "door"])
+def test_green_and_the_door_are_on_during_allow_only(device, name):
+    facts = started(device("visit"))
+    allowed = spans(facts, "ALLOW")
+    assert lit(facts, name)
+    for on, off in lit(facts, name):
+        assert any(start < on < start + LAG and off < end + LAG for start, end in allowed)
+
+
+def test_green_and_red_are_never_on_together(device):
+    assert not any(levels["green"] and levels["red"] for _, levels in started(device("visit"))["levels"])
+
+
+@pytest.mark.parametrize("check", ["visit", "SIGTERM"])
+def test_every_line_is_driven_low_before_the_daemon_ends(device, check):
+    facts = device(check)
+    assert (facts["code"], facts["stderr"]) == (0, "")
+    assert last_driven(facts) == DARK
+    # released lines go to where their resistors pull: up, so that this alone would not have made them low
+    assert facts["after"] == LIT
+
+
+def test_a_signal_ends_the_daemon_while_the_door_is_released(device):
+    assert device("SIGTERM")["during"] == {"green": 1, "red": 0, "door": 1, "yellow": 0}
+
+
+def test_active_low_lines_idle_high_and_are_high_again_before_the_daemon_ends(device):
+    facts = device("SIGINT")
+    assert {(name, level) for _, name, level in facts["driven"][: len(LIT)]} == set(LIT.items())
+    assert facts["during"] == {"green": 0, "red": 1, "door": 0, "yellow": 1}
+    assert (facts["code"], facts["stderr"]) == (0, "")
+    assert last_driven(facts) == LIT
+    assert facts["after"] == DARK
+
+
+def test_the_kernel_leaves_the_lines_of_a_killed_daemon_to_their_resistors(device):
+    facts = device("SIGKILL")
+    assert facts["code"] == -9
+    assert last_driven(facts) == {"green": 1, "red": 0, "door": 1, "yellow": 0}
+    assert facts["after"] == LIT
+
+
+def test_a_camera_gives_frames_and_nobody_is_in_them(device):
+    facts = device("camera_unplugged")
+    first, *_ = facts["events"]
+    assert first[1] == "IDLE"
+    assert not any(first[0] < moment < facts["unplugged"] for moment, _, _ in facts["events"])
+
+
+def test_an_unplugged_camera_is_a_fault_within_a_second(device):
+    facts = device("camera_unplugged")
+    moment, reason = next((moment, reason) for moment, state, reason in facts["events"] if state == "FAULT")
+    assert facts["unplugged"] < moment < facts["unplugged"] + LAG
+    assert "camera" in reason
+    assert facts["during"] == DARK | {"red": 1}
+
+
+def test_a_camera_that_is_plugged_in_again_is_used_again(device):
+    facts = device("camera_unplugged")
+    assert facts["events"][-1][1] == "IDLE"
+    assert facts["events"][-1][0] > facts["plugged"]
+    assert (facts["code"], last_driven(facts)) == (0, DARK)
