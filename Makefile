@@ -4,7 +4,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 DATA ?=
 
-.PHONY: help demo test test-slow check format train convert clean
+.PHONY: help demo test test-slow test-device check format train convert clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -17,6 +17,9 @@ test: $(VENV)/.dev ## run the fast tests
 
 test-slow: $(VENV)/.dev $(VENV)/.train ## train and convert small models for real, and test what comes out
 	$(PY) -m pytest -m slow
+
+test-device: $(VENV)/.dev ## test the daemon on a virtual arm64 device with GPIO and camera (Debian's qemu-system-arm, cpio, kmod)
+	$(PY) -m pytest -m device tests/device
 
 check: $(VENV)/.dev ## formatting, lint, types and the layers of the imports
 	$(VENV)/bin/ruff format --check .

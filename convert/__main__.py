@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -59,15 +59,29 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--locator", type=Path, help="bundle whose locator is used if none was trained; default: shipped"
     )
     parser.add_argument("--out", type=Path, default=Path("build/bundle"))
-    parser.add_argument("--name", default="maskgate")
-    parser.add_argument("--version", type=int, help="default: one more than the newest there is")
-    parser.add_argument("--calibration", type=int, default=400, help="pictures that set the ranges, for each model")
+    parser.add_argument("--name", type=_name, default="maskgate")
+    parser.add_argument("--version", type=_positive, help="default: one more than the newest there is")
+    parser.add_argument(
+        "--calibration", type=_positive, default=400, help="pictures that set the ranges, for each model"
+    )
     parser.add_argument("--seed", type=int, default=0, help="draws the calibration pictures")
     parser.add_argument(
         "--no-edgetpu", action="store_true", help="make the bundle even if an Edge TPU could not run it"
     )
     parser.add_argument("--install", action="store_true", help="put it into edge/models/, in place of older ones")
     return parser.parse_args(arguments)
+
+
+def _name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_]+", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not letters, digits and underscores only")
+    return text
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 up")
+    return int(text)
 
 
 def convert(options: argparse.Namespace) -> list[str]:
@@ -77,13 +91,10 @@ def convert(options: argparse.Namespace) -> list[str]:
     version = options.version or next_version(options.name, (DEFAULT_BUNDLES, options.out))
     title = Title(options.name, version)
     target = options.out / title.folder
-    folder = making(options.out)
-    try:
+    with making(options.out) as folder:
         if refusals := fill(folder, title, options):
             return refusals
         publish(folder, target)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     print(f"bundle: {target}")
     if options.install:
         print(f"installed: {install(target, title, DEFAULT_BUNDLES)}")
@@ -125,11 +136,13 @@ def edgetpu_refusals(parts: Sequence[AnyPart], required: bool) -> list[str]:
 
 def gate_refusals(figures: Sequence[Figure]) -> list[str]:
     """The figures that did not pass."""
-    return [
-        f"{figure.name}: drop of {figure.drop:.2f} points, at most {figure.allowed:.2f}, {figure.samples} samples"
-        for figure in figures
-        if not figure.passed
-    ]
+    return [f"{figure.name}: {_reason(figure)}" for figure in figures if not figure.passed]
+
+
+def _reason(figure: Figure) -> str:
+    if not figure.samples:
+        return "nothing in the test part to measure it on"
+    return f"drop of {figure.drop:.2f} points, at most {figure.allowed:.2f}, {figure.samples} samples"
 
 
 if __name__ == "__main__":

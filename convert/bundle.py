@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import platform
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,13 +101,18 @@ def try_out(folder: Path) -> None:
     Judge.from_bundle(load_bundle(folder)).judge(np.zeros((480, 640, 3), np.uint8))
 
 
-def making(out: Path) -> Path:
+@contextlib.contextmanager
+def making(out: Path) -> Iterator[Path]:
     """A new folder beside the bundles to come: what is renamed from there is there whole or not at all."""
     try:
         out.mkdir(parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(prefix=".making-", dir=out))
+        folder = Path(tempfile.mkdtemp(prefix=".making-", dir=out))
     except OSError as error:
-        raise InputError(f"--out {out}: cannot be written to ({error.strerror}); give another folder") from error
+        raise InputError(f"{out}: cannot be written to ({error.strerror}); give another folder") from error
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def publish(made: Path, target: Path) -> None:
@@ -119,12 +125,12 @@ def publish(made: Path, target: Path) -> None:
 
 def install(bundle: Path, title: Title, models: Path) -> Path:
     """Copy a bundle to where the package finds it, in place of older ones of its name."""
-    place = making(models)
-    shutil.copytree(bundle, place, dirs_exist_ok=True)
     target = models / title.folder
-    if target.exists():
-        shutil.rmtree(target)
-    publish(place, target)
+    with making(models) as folder:
+        shutil.copytree(bundle, folder, dirs_exist_ok=True)
+        if target.exists():
+            shutil.rmtree(target)
+        publish(folder, target)
     for version, older in bundles(title.name, models):
         if version < title.version:
             shutil.rmtree(older)

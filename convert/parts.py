@@ -82,7 +82,7 @@ class Part(Generic[PartContract]):
     """A converted model, not yet measured if it has no figures.
 
     file: the .tflite. model: the Keras model it was made from, None if it was taken as it is.
-    problems: what keeps an Edge TPU from running all of it.
+    problems: what keeps an Edge TPU from running all of it. compiled: whether its compiler was asked, too.
     """
 
     file: Path
@@ -92,6 +92,7 @@ class Part(Generic[PartContract]):
     graph: Graph
     calibration: list[str]
     problems: list[str]
+    compiled: bool
     figures: list[Figure] = field(default_factory=list)
 
 
@@ -107,7 +108,7 @@ def make_locator(source: Source, folder: Path, compiler: Path | None) -> Part[Lo
     file = folder / "locator.tflite"
     graph = _quantized(model, calibration, file)
     problems = edgetpu_problems(file, graph, compiler)
-    return Part(file, model, notes, locator_contract(notes, file), graph, calibration.names, problems)
+    return Part(file, model, notes, locator_contract(notes, file), graph, calibration.names, problems, bool(compiler))
 
 
 def shipped_locator(bundle: Bundle, folder: Path, compiler: Path | None) -> Part[LocatorContract]:
@@ -126,7 +127,7 @@ def shipped_locator(bundle: Bundle, folder: Path, compiler: Path | None) -> Part
     graph = read_graph(file)
     problems = edgetpu_problems(file, graph, compiler)
     figures = figures_of(contract.accuracy.get("locator", {}))
-    return Part(file, None, notes, contract.locator, graph, calibration, problems, figures)
+    return Part(file, None, notes, contract.locator, graph, calibration, problems, bool(compiler), figures)
 
 
 def make_classifier(source: Source, folder: Path, compiler: Path | None) -> Part[ClassifierContract]:
@@ -138,7 +139,9 @@ def make_classifier(source: Source, folder: Path, compiler: Path | None) -> Part
     file = folder / "classifier.tflite"
     graph = _quantized(model, calibration, file)
     problems = edgetpu_problems(file, graph, compiler)
-    return Part(file, model, notes, classifier_contract(notes, file), graph, calibration.names, problems)
+    return Part(
+        file, model, notes, classifier_contract(notes, file), graph, calibration.names, problems, bool(compiler)
+    )
 
 
 def measured_locator(part: Part[LocatorContract], pictures: Sequence[Picture]) -> Part[LocatorContract]:

@@ -108,6 +108,8 @@ def _by_picture(pictures: Sequence[Picture]) -> Iterable[tuple[Picture, Iterator
 
 
 def _draw(items: Sequence[Item], count: int, seed: int) -> list[Item]:
+    if not items:
+        raise InputError("no pictures to calibrate with in the training part; train again on data that has some")
     return random.Random(seed).sample(items, min(count, len(items)))
 
 

@@ -52,7 +52,8 @@ def _gate(figures: Sequence[Figure]) -> str:
             "## Accuracy before and after quantisation",
             "",
             "On the test part of the training data, never trained on, both through the device's own code: the float "
-            "models by Keras, the INT8 models by the device's interpreter. A limit is never finer than one sample.",
+            "models by Keras, the INT8 models by the device's interpreter. A verdict is the likeliest label; unknown "
+            "and refused are what the device makes of it with its threshold. A limit is never finer than one sample.",
             "",
             table(figures),
         ]
@@ -60,9 +61,10 @@ def _gate(figures: Sequence[Figure]) -> str:
 
 
 def _edge_tpu(parts: Mapping[str, AnyPart]) -> str:
-    lines = ["## Edge TPU", "", f"Checked against the published rules ({SOURCE})."]
+    lines = ["## Edge TPU", "", f"Checked against the published rules ({SOURCE}).", ""]
     for kind, part in parts.items():
-        said = "; ".join(part.problems) or f"all {len(part.graph.operators)} operators can be mapped"
+        source = "by its compiler too" if part.compiled else "its compiler was not here to confirm it"
+        said = "; ".join(part.problems) or f"all {len(part.graph.operators)} operators fit; {source}"
         lines.append(f"- {kind}: {said}")
     return "\n".join(lines)
 

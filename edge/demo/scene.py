@@ -1,4 +1,4 @@
-"""The demo's camera: somebody walks up bare-faced, puts a drawn mask on, and leaves; a second one comes masked.
+"""The demo's camera: somebody walks up bare-faced, another comes masked, the first puts a drawn mask on; both leave.
 
 The scene knows nothing of decisions, and the daemon nothing of the scene.
 """
@@ -19,7 +19,7 @@ from edge.demo.portraits import ASTRONAUT, OFFICER, Portrait, astronaut, officer
 from edge.demo.room import HEIGHT, WIDTH, Floats, empty_room
 from edge.values import Frame, Rgb
 
-SECONDS = 20.4
+SECONDS = 14.0
 EYE_LEVEL = 196.0
 """Row of a visitor's eyes, near or far: the camera hangs at that height."""
 LIFT_SECONDS, LIFT_PIXELS = 0.7, 330.0
@@ -142,14 +142,14 @@ def _visits() -> tuple[Visit, Visit]:
             ASTRONAUT,
             first,
             draw_mask(ASTRONAUT.mask, (first.shape[0], first.shape[1])),
-            masked_from=6.6,
-            steps=(Step(1.0, 800, 0.72), Step(3.8, 330, 1.2), Step(9.6, 330, 1.2), Step(11.6, -240, 0.8)),
+            masked_from=7.4,
+            steps=(Step(1.0, 800, 0.72), Step(3.4, 440, 0.95), Step(10.4, 440, 0.95), Step(12.4, 860, 0.75)),
         ),
         Visit(
             OFFICER,
             second,
             draw_mask(OFFICER.mask, (second.shape[0], second.shape[1])),
             masked_from=0.0,
-            steps=(Step(12.8, -190, 0.7), Step(15.2, 320, 0.84), Step(17.6, 320, 0.84), Step(19.4, 840, 0.72)),
+            steps=(Step(3.8, -230, 0.72), Step(6.0, 150, 0.76), Step(10.0, 150, 0.76), Step(12.0, -240, 0.72)),
         ),
     )

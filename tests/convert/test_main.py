@@ -36,6 +36,15 @@ def test_without_models_too(photos: Path, tmp_path: Path, capsys: pytest.Capture
     assert "classifier.keras: no such file; run `make train`" in error_of(arguments, capsys)
 
 
+@pytest.mark.parametrize(
+    "wrong", [["--version", "0"], ["--version", "two"], ["--name", "../x"], ["--name", ""], ["--calibration", "-3"]]
+)
+def test_wrong_arguments_are_refused(wrong: list[str], capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit, match="2"):
+        main(wrong)
+    assert wrong[0] in capsys.readouterr().err
+
+
 def test_an_edge_tpu_may_be_done_without(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     class Converted:
         file = tmp_path / "locator.tflite"

@@ -98,6 +98,11 @@ def test_with_few_pictures_all_of_them_calibrate(photos: Path, trained: Path):
     assert len(calibration_frames(read_split(photos, trained).train, photos, Size(8, 8), 999, 0).names) == len(frames)
 
 
+def test_nothing_to_calibrate_with_is_an_error(photos: Path):
+    with pytest.raises(InputError, match="calibrate"):
+        calibration_faces([], photos, Framing(24, 0.1), 12, seed=1)
+
+
 def test_every_labelled_face_of_scenes_and_crops_is_cut(photos: Path, trained: Path):
     pictures = read_split(photos, trained).test
     wanted = sum(len(picture.boxes) if picture.kind == "scenes" else picture.kind == "crops" for picture in pictures)

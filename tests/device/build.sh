@@ -1,7 +1,8 @@
 #!/bin/bash
 # Put together what the virtual device boots, in build/device: Debian's arm64 kernel, and a root file system as an
 # initramfs of two parts: the distribution with the wheels we depend on (made once), and our own package with the probe.
-# Usage: tests/device/build.sh        Packages are only unpacked: nothing runs emulated here, and nothing needs root.
+# Usage: tests/device/build.sh        What is in build/device/media goes along, into the device's /opt/door.
+# Packages are only unpacked: nothing runs emulated here, and nothing needs root.
 # Environment: PYTHON (of the workstation, default python3), MIRROR (Debian archive, default: the one that apt uses).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -22,12 +23,13 @@ die() {
 
 check_tools() {
   local tool missing=()
-  declare -A package=([qemu-system-aarch64]=qemu-system-arm [cpio]=cpio [depmod]=kmod [apt-get]=apt [dpkg-deb]=dpkg)
+  declare -A package=([qemu-system-aarch64]=qemu-system-arm [cpio]=cpio [depmod]=kmod)
   for tool in "${!package[@]}"; do
     command -v "$tool" >/dev/null || missing+=("${package[$tool]}")
   done
   [[ ${#missing[@]} == 0 ]] ||
     die "missing: ${missing[*]}; apt-get install --no-install-recommends ${missing[*]}"
+  command -v apt-get dpkg-deb >/dev/null || die "missing: apt-get and dpkg-deb; the device is made on Debian only"
   [[ -e $keyring ]] || die "missing: $keyring; apt-get install debian-archive-keyring"
 }
 
@@ -49,12 +51,13 @@ prepare_apt() {
   local archive=$1
   rm -rf "$device/apt"
   mkdir -p "$device"/apt/{lists,cache/archives}/partial
+  touch "$device/apt/status"
   printf "deb [signed-by=$keyring] $archive %s main\n" $suite $suite-backports >"$device/apt/sources.list"
   cat >"$device/apt/apt.conf" <<CONF
 Dir::Etc::SourceList "$device/apt/sources.list";
 Dir::Etc::SourceParts "-";
 Dir::State::Lists "$device/apt/lists";
-Dir::State::Status "/dev/null";
+Dir::State::Status "$device/apt/status";
 Dir::Cache "$device/apt/cache";
 APT::Architecture "arm64";
 APT::Architectures { "arm64"; };
@@ -80,7 +83,7 @@ unpack_packages() {
 
 # the few modules that the tests load, with what they depend on
 take_modules() {
-  local version=$1 folder=usr/lib/modules/$1
+  local module version=$1 folder=usr/lib/modules/$1
   ln -s usr/lib "$device/kernel/lib"
   depmod --basedir "$device/kernel" "$version"
   mkdir -p "$root/$folder"
@@ -95,7 +98,7 @@ take_modules() {
 
 # pip_arm64 COMMAND ARGUMENT... - pip for the device's Python; it takes tags literally, so all glibc versions are named
 pip_arm64() {
-  local glibc tags=(--python-version $guest_python --implementation cp --platform manylinux2014_aarch64)
+  local glibc tags=(--python-version "$guest_python" --implementation cp --platform manylinux2014_aarch64)
   for glibc in 17 24 26 27 28 31 34; do
     tags+=(--platform "manylinux_2_${glibc}_aarch64")
   done
@@ -146,7 +149,7 @@ make_top() {
   rm -rf "$top"
   make_wheel
   install_wheels "$top/opt/site" "$device"/dist/*.whl
-  install -D --mode 755 --target-directory "$top/opt/door" tests/device/guest/*
+  install -D --mode 755 --target-directory "$top/opt/door" tests/device/guest/{init,*.py}
   cp "$device"/media/* "$top/opt/door/"
   archive "$top" >"$device/top.cpio"
   rm -rf "$top" "$device/source"
@@ -156,7 +159,7 @@ keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 root=$device/root
 check_tools
 mkdir -p "$device"
-stamp=$(cat "$0" pyproject.toml | sha256sum)
+stamp=$({ cat tests/device/build.sh && dependencies; } | sha256sum)
 if [[ ! -e $device/base.stamp || $(<"$device/base.stamp") != "$stamp" ]]; then
   make_base
   echo "$stamp" >"$device/base.stamp"

@@ -122,8 +122,11 @@ def visit(chip: Chip) -> Facts:
     """Somebody comes bare, puts a mask on and leaves; the daemon ends with the film."""
     chip.pull(1)
     with Watch(chip) as watch, daemon(chip.label, "visit.avi") as running:
+        running.wait_for("IDLE")
+        # from here on a released line is low, so that lines count as on only while the daemon has them
+        chip.pull(0)
         facts = running.end()
-    return facts | {"levels": watch.levels, "driven": watch.driven, "after": chip.levels()}
+    return facts | {"levels": watch.levels, "driven": watch.driven}
 
 
 def stopped(number: int, active_low: bool = False) -> Callable[[Chip], Facts]:
