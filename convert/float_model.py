@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from edge.errors import InputError
 from edge.quiet import quiet
 from edge.values import Rgb
+from train.float_network import narrowest_first
 
 Floats = NDArray[np.float32]
 
@@ -38,27 +39,6 @@ def load_model(file: Path, shape: tuple[int, int, int]) -> Any:
     if tuple(model.input_shape[1:]) != shape:
         raise InputError(f"{file}: takes {model.input_shape[1:]}, its notes say {shape}; run `make train` again")
     return model
-
-
-class FloatNetwork:
-    """A Keras model behind the interface of `edge.interpreter.Network`, so that the same code reads its outputs."""
-
-    def __init__(self, model: Any) -> None:
-        import tensorflow as tf
-
-        self._run = tf.function(lambda pixels: model(pixels, training=False), reduce_retracing=True)
-
-    def invoke(self, rgb: Rgb) -> list[Floats]:
-        """Run on one picture, uint8 (H, W, 3); the outputs, float32, the narrowest first: scores, then boxes."""
-        outputs = self._run(rgb[np.newaxis].astype(np.float32))
-        each = outputs.values() if isinstance(outputs, dict) else outputs
-        found = list(each) if isinstance(outputs, dict | list | tuple) else [outputs]
-        return [output.numpy() for output in narrowest_first(found)]
-
-
-def narrowest_first(outputs: list[Any]) -> list[Any]:
-    """Tensors by their last dimension: the locator's scores (1, N, 1) before its boxes (1, N, 4)."""
-    return sorted(outputs, key=lambda output: int(output.shape[-1]))
 
 
 def network_input(model: Any, rgb: Rgb) -> Floats:

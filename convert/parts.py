@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from convert.edgetpu import compiler_findings, findings
-from convert.float_model import FloatNetwork, load_model
+from convert.float_model import load_model
 from convert.gate import Figure, classifier_figures, figures_of, locator_figures, measure_classifier, measure_locator
 from convert.graph import Graph, Shape, read_graph, runtime_tensors
 from convert.photos import Calibration, calibration_faces, calibration_frames
@@ -23,6 +23,7 @@ from edge.interpreter import Network
 from edge.locate import FaceLocator
 from edge.values import LABELS
 from train.datasets import Picture
+from train.float_network import FloatNetwork
 from train.split import Split
 
 LOCATOR_FILE, CLASSIFIER_FILE = "locator.keras", "classifier.keras"

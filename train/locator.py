@@ -9,11 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-
-import keras
-import numpy as np
 
 from edge.contract import LocatorContract, Tensor
 from edge.locate import FaceLocator, cells
@@ -24,6 +20,7 @@ from train.batches import ChanceBatches, FixedBatches, located
 from train.canvases import Frames, FrameSize
 from train.datasets import NEGATIVES, SCENES, Picture
 from train.fit import Plan, fit, set_up
+from train.float_network import FloatNetwork
 from train.losses import SimOtaLoss
 from train.measure import LocatedPicture, choose_threshold
 from train.readers import IGNORE
@@ -34,16 +31,6 @@ MOST_FALSE_PER_100 = 6.0
 OVERLAP_THRESHOLD = 0.45
 LEAST_SCORE = 0.05
 NOTICES = {"yunet": "fine-tuned from YuNet (libfacedetection), Copyright Shiqi Yu and others, MIT licence"}
-
-
-@dataclass(frozen=True, slots=True)
-class FloatModel:
-    """A Keras locator where the device has a Network: the same call, the same outputs."""
-
-    model: keras.Model
-
-    def invoke(self, rgb: Rgb) -> list[np.ndarray]:
-        return [np.asarray(output) for output in self.model(rgb[np.newaxis].astype(np.float32), training=False)]
 
 
 def float_contract(size: FrameSize, score_threshold: float) -> LocatorContract:
@@ -70,7 +57,7 @@ def train(arguments: argparse.Namespace, data: Path) -> None:
 
     exported = networks.exported_locator(model, arguments.backbone, used.height, used.width)
     exported.save(arguments.out / "locator.keras")
-    find = FaceLocator(FloatModel(exported), float_contract(used, LEAST_SCORE)).locate
+    find = FaceLocator(FloatNetwork(exported), float_contract(used, LEAST_SCORE)).locate
     threshold = choose_threshold(locate_all(find, split.validation, data), MOST_FALSE_PER_100)
     settings = {"backbone": arguments.backbone, "weights": Path(arguments.weights).name, "seed": arguments.seed}
     settings |= {"size": "{}x{}".format(*used), "train_size": "{}x{}".format(*seen)}

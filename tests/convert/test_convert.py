@@ -12,13 +12,14 @@ import pytest
 
 from convert.__main__ import main
 from convert.bundle import try_out
-from convert.float_model import FloatNetwork, load_model
+from convert.float_model import load_model
 from convert.graph import read_graph
 from edge.contract import Bundle, load_bundle
 from edge.interpreter import Network
 from edge.judge import Judge
 from edge.picture import read_picture
 from edge.values import INCORRECT, WITH_MASK, WITHOUT_MASK
+from train.float_network import FloatNetwork
 from train.split import prepare
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]

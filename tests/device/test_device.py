@@ -9,6 +9,7 @@ qemu-system-arm, cpio and kmod, and fails without them.
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 from itertools import pairwise
@@ -63,8 +64,8 @@ def device(films):
     if built.returncode:
         pytest.fail(f"build.sh: {built.stderr.strip().splitlines()[-1]}", pytrace=False)
     boot()
-    lines = [line for line in CONSOLE.read_text(errors="replace").splitlines() if line.startswith("CHECK ")]
-    seen = {facts["name"]: facts for facts in map(json.loads, (line.removeprefix("CHECK ") for line in lines))}
+    lines = re.findall(r"^CHECK (\{.*\})$", CONSOLE.read_text(errors="replace"), re.MULTILINE)
+    seen = {facts["name"]: facts for facts in map(json.loads, lines)}
 
     def check(name):
         facts = seen.get(name, {"error": f"the device did not come as far as {name}; see {CONSOLE.relative_to(ROOT)}"})
