@@ -6,6 +6,8 @@ the nested model "network": the INT8 converter takes that one alone, since its i
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -77,18 +79,31 @@ def exported_locator(trained: keras.Model, backbone: str, height: int, width: in
 
     Outputs: scores (batch, N, 1), the product of both sigmoids, that is the square of the score; boxes (batch, N, 4).
     """
-    core = _yunet(height, width) if backbone == "yunet" else _pyramid(mobilenet(backbone, height, width, "none"))
-    core.set_weights(trained.get_layer("network").get_weights())
-    label, thing, boxes = core.output
-    scores = layers.Multiply(name="scores")([layers.Activation("sigmoid")(label), layers.Activation("sigmoid")(thing)])
-    return _with_input(keras.Model(core.input, [scores, boxes], name="network"), normalised=backbone != "yunet")
+    with _in_float32():
+        core = _yunet(height, width) if backbone == "yunet" else _pyramid(mobilenet(backbone, height, width, "none"))
+        core.set_weights(trained.get_layer("network").get_weights())
+        label, thing, boxes = core.output
+        sigmoids = [layers.Activation("sigmoid")(logits) for logits in (label, thing)]
+        network = keras.Model(core.input, [layers.Multiply(name="scores")(sigmoids), boxes], name="network")
+        return _with_input(network, normalised=backbone != "yunet")
 
 
 def exported_classifier(trained: keras.Model, backbone: str, size: int) -> keras.Model:
     """The trained classifier in float32, whatever the precision it was trained in."""
-    model = classifier(backbone, size, "none")
+    with _in_float32():
+        model = classifier(backbone, size, "none")
     model.set_weights(trained.get_weights())
     return model
+
+
+@contextmanager
+def _in_float32() -> Iterator[None]:
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(FLOAT)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(policy)
 
 
 def _with_input(network: keras.Model, normalised: bool) -> keras.Model:

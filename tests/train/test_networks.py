@@ -47,6 +47,22 @@ def test_the_exported_classifier_says_what_the_trained_one_said(networks):
     assert np.allclose(np.asarray(trained(crops)), np.asarray(exported(crops)), atol=1e-5)
 
 
+def test_what_was_trained_in_mixed_precision_is_exported_in_float32(networks):
+    import keras
+
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        trained = networks.classifier("mobilenet_0.25", 64, "none")
+        exported = networks.exported_classifier(trained, "mobilenet_0.25", 64)
+        locator = networks.exported_locator(networks.locator("yunet", 64, 96, "none"), "yunet", 64, 96)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert trained.get_layer("network").layers[1].compute_dtype == "float16"
+    computed = {each.compute_dtype for model in (exported, locator) for each in model.get_layer("network").layers}
+    assert computed == {"float32"}
+    assert np.allclose(np.asarray(trained(PIXELS[:, :, :64])), np.asarray(exported(PIXELS[:, :, :64])), atol=0.05)
+
+
 def test_yunet_comes_back_from_a_file_of_its_own_layers(networks, tmp_path):
     import keras
 
