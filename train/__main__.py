@@ -85,7 +85,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     classifier.add_argument("--size", type=int, default=128, help="pixels a side of a crop")
     classifier.add_argument("--margin", type=float, default=0.10, help="around the box, of its longer side")
     classifier.add_argument("--head-epochs", type=int, default=1, help="epochs with the backbone frozen")
-    _tuning(classifier, epochs=12, batch=48)
+    _tuning(classifier, epochs=24, batch=48)
     for parser_of in (locator, classifier, models.add_parser("both", help="one after the other, with the defaults")):
         parser_of.add_argument("--data", help="a data set, `kaggle`, or nothing for data/")
         parser_of.add_argument("--out", type=Path, default=Path("build/train"))

@@ -28,8 +28,8 @@ from train.measure import Sample as JudgedSample
 from train.report import report_classifier
 from train.split import prepare
 
-MOST_FALSE_ACCEPTS = 0.01  # of faces that are not properly masked; sets the score below which a label is unknown
-SCORE_RANGE = 0.5, 0.8
+MOST_UNKNOWN = 0.02  # of properly masked faces; sets the score below which a label is unknown
+LEAST_SCORE = 0.5
 
 
 def train(arguments: argparse.Namespace, data: Path) -> None:
@@ -37,6 +37,8 @@ def train(arguments: argparse.Namespace, data: Path) -> None:
     set_up(arguments.seed)
     split = prepare(data, arguments.out, arguments.seed)
     crop = Crop(arguments.size, arguments.margin)
+    settings = {name: getattr(arguments, name) for name in ("backbone", "size", "margin", "seed")}
+    settings |= {"weights": Path(arguments.weights).name, "data": split.fingerprint}
     faces, check_faces, test_faces = (
         labelled_faces(with_boxes(part)) for part in (split.train, split.validation, split.test)
     )
@@ -54,7 +56,9 @@ def train(arguments: argparse.Namespace, data: Path) -> None:
     for name, plan in _phases(arguments):
         _let_train(model, everything=name == "all")
         batches = ChanceBatches(one, plan.batch, plan.steps, arguments.seed)
-        part = fit(model, loss, ["accuracy"], plan, batches, check, arguments.out / "work" / f"classifier-{name}")
+        part = fit(
+            model, loss, ["accuracy"], plan, batches, check, arguments.out / "work" / f"classifier-{name}", settings
+        )
         history = {key: history.get(key, []) + values for key, values in part.items()}
         head_epochs = len(part["loss"]) if name == "head" else head_epochs
 
@@ -63,8 +67,6 @@ def train(arguments: argparse.Namespace, data: Path) -> None:
     logits, truth = predict(exported, cut_all(check_faces, crop))
     temperature = fit_temperature(logits, truth)
     threshold = choose_score(softmax(logits / temperature), truth)
-    settings = {name: getattr(arguments, name) for name in ("backbone", "size", "margin", "seed")}
-    settings |= {"weights": Path(arguments.weights).name, "data": split.fingerprint}
     settings |= {"faces": len(faces), "head_epochs": head_epochs}
     samples = cut_all(test_faces, crop)
     judged = [
@@ -120,10 +122,8 @@ def fit_temperature(logits: np.ndarray, truth: np.ndarray) -> float:
 
 
 def choose_score(probabilities: np.ndarray, truth: np.ndarray) -> float:
-    """The lowest score of SCORE_RANGE under which few enough improper faces are called with_mask."""
-    masked = LABELS.index(WITH_MASK)
-    wrong = probabilities[truth != masked, masked]
-    for score in np.arange(*SCORE_RANGE, 0.05):
-        if (wrong >= score).mean() <= MOST_FALSE_ACCEPTS:
-            return round(float(score), 2)
-    return SCORE_RANGE[1]
+    """The score below which a label is unknown: the highest that refuses few enough properly masked faces."""
+    scores = probabilities[truth == LABELS.index(WITH_MASK)].max(axis=1)
+    return (
+        max(LEAST_SCORE, float(np.floor(100 * np.quantile(scores, MOST_UNKNOWN)) / 100)) if len(scores) else LEAST_SCORE
+    )

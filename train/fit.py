@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import json
+import shutil
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -54,16 +56,19 @@ def fit(
     batches: ChanceBatches,
     check: FixedBatches,
     work: Path,
+    settings: Mapping[str, Any],
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> History:
     """Train until the plan is done or the validation loss stops falling; leave the best weights in the model.
 
-    work: this phase's folder: backup after every epoch, the history as CSV, the best weights. A phase that was
-    finished before is not run again.
+    work: this phase's folder: backup after every epoch, the history as CSV, the best weights. With the same plan and
+    settings an interrupted phase goes on and a finished one is not run again; with others it begins anew.
     """
-    work.mkdir(parents=True, exist_ok=True)
+    _keep_if_same(work, {**settings, **asdict(plan)})
     log, best, done = work / "history.csv", work / "best.weights.h5", work / "done"
-    if not done.exists():
+    if done.exists():
+        print(f"{work.name}: trained before with the same data and settings; remove {work} to train it anew")
+    else:
         model.compile(_optimizer(plan), loss, metrics=metrics)
         ours = [
             Epoch(batches),
@@ -87,6 +92,15 @@ def fit(
         done.touch()
     model.load_weights(best)
     return read_history(log)
+
+
+def _keep_if_same(work: Path, settings: Mapping[str, Any]) -> None:
+    """Empty the folder unless it is of a training with these settings, which are noted in it."""
+    noted, text = work / "settings.json", json.dumps(settings, indent=1, sort_keys=True)
+    if not noted.is_file() or noted.read_text() != text:
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir(parents=True)
+        noted.write_text(text)
 
 
 def read_history(log: Path) -> History:

@@ -47,21 +47,22 @@ def train(arguments: argparse.Namespace, data: Path) -> None:
     split = prepare(data, arguments.out, arguments.seed)
     seen, used = arguments.train_size, arguments.size
 
-    model = networks.locator(arguments.backbone, seen.height, seen.width, arguments.weights)
     plan = Plan(arguments.epochs, arguments.steps, arguments.batch, arguments.rate, patience=6)
+    settings = {"backbone": arguments.backbone, "weights": Path(arguments.weights).name, "seed": arguments.seed}
+    settings |= {"size": "{}x{}".format(*used), "train_size": "{}x{}".format(*seen)}
+    settings |= {"data": split.fingerprint, "steps": plan.epochs * plan.steps}
+
+    model = networks.locator(arguments.backbone, seen.height, seen.width, arguments.weights)
     frames = Frames(split.train, seen)
     batches = ChanceBatches(lambda chance: located(frames.one(chance)), plan.batch, plan.steps, arguments.seed)
     check = FixedBatches([located(frames.whole(picture)) for picture in whole_pictures(split.validation)], plan.batch)
     loss = SimOtaLoss(cells(float_contract(seen, LEAST_SCORE)))
-    history = fit(model, loss, [], plan, batches, check, arguments.out / "work" / "locator")
+    history = fit(model, loss, [], plan, batches, check, arguments.out / "work" / "locator", settings)
 
     exported = networks.exported_locator(model, arguments.backbone, used.height, used.width)
     exported.save(arguments.out / "locator.keras")
     find = FaceLocator(FloatNetwork(exported), float_contract(used, LEAST_SCORE)).locate
     threshold = choose_threshold(locate_all(find, split.validation, data), MOST_FALSE_PER_100)
-    settings = {"backbone": arguments.backbone, "weights": Path(arguments.weights).name, "seed": arguments.seed}
-    settings |= {"size": "{}x{}".format(*used), "train_size": "{}x{}".format(*seen)}
-    settings |= {"data": split.fingerprint, "steps": plan.epochs * plan.steps}
     figures = report_locator(arguments.out / "report", history, locate_all(find, split.test, data), threshold, settings)
     card = {
         "backbone": arguments.backbone,

@@ -121,7 +121,7 @@ def test_an_interrupted_training_goes_on_from_its_last_finished_epoch(tmp_path):
         net = model()
         check = FixedBatches([one(np.random.default_rng(k)) for k in range(8)], 4)
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        history = fit(net, loss, [], Plan(4, 5, 4, 1e-4, 9), batches, check, work, list(callbacks))
+        history = fit(net, loss, [], Plan(4, 5, 4, 1e-4, 9), batches, check, work, {}, list(callbacks))
         return seen, history, net
 
     with pytest.raises(KeyboardInterrupt):
@@ -132,6 +132,15 @@ def test_an_interrupted_training_goes_on_from_its_last_finished_epoch(tmp_path):
     assert int(net.optimizer.iterations) == 20
     assert resumed["loss"] == pytest.approx(whole["loss"], rel=1e-3)
     assert all(np.allclose(a, b, rtol=1e-3) for a, b in zip(net.get_weights(), other.get_weights(), strict=True))
+
+
+def test_other_settings_begin_anew_and_the_same_ones_do_not(tmp_path):
+    from train.fit import _keep_if_same
+
+    for settings, kept in (({"rate": 1}, False), ({"rate": 1}, True), ({"rate": 2}, False)):
+        _keep_if_same(tmp_path / "work", settings)
+        assert (tmp_path / "work/best.weights.h5").exists() == kept
+        (tmp_path / "work/best.weights.h5").touch()
 
 
 def test_data_without_boxes_trains_the_classifier_alone(photos, tmp_path):
