@@ -166,7 +166,7 @@ def kaggle_client() -> Any:
     """Kaggle's client, logged in. It prints a page and exits where it finds no credentials, some versions on import."""
     try:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            from kaggle.api.kaggle_api_extended import KaggleApi  # type: ignore[import-untyped]
+            from kaggle.api.kaggle_api_extended import KaggleApi
 
             client = KaggleApi()
             client.authenticate()
