@@ -157,6 +157,8 @@ def serve(
                 run_frames(camera.frames(), new_door(), announcer, stopped)
             return
         except Exception as error:
+            if stopped():  # the signal to stop also ends the wait for a frame
+                return
             announcer.show(Decision(clock(), State.FAULT, in_one_line(error)))
             sleep(RETRY_SECONDS)
 

@@ -11,7 +11,7 @@ import math
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -211,18 +211,20 @@ def find_chip(wanted: str, gpiod: Any, devices: Path = Path("/dev")) -> Path:
         _chip_label(Path(wanted), gpiod)
         return Path(wanted)
     labels = PI_CHIPS if wanted == "auto" else (wanted,)
-    found = dict(_chips(gpiod, devices))
+    found, refusals = {}, []
+    for path in sorted(devices.glob("gpiochip*")):
+        try:
+            found[path] = _chip_label(path, gpiod)
+        except OutputError as error:
+            refusals.append(error)
     for path, label in found.items():
         if label in labels:
             return path
+    if refusals:  # perhaps one of these is the one
+        raise refusals[0]
     there = ", ".join(f"{label} ({path})" for path, label in found.items()) or "none"
     what = "no Raspberry Pi's GPIO chip" if wanted == "auto" else f'no GPIO chip with the label "{wanted}"'
     raise OutputError(f"output.chip: {what} here; there are: {there}")
-
-
-def _chips(gpiod: Any, devices: Path) -> Iterator[tuple[Path, str]]:
-    for path in sorted(devices.glob("gpiochip*")):
-        yield path, _chip_label(path, gpiod)
 
 
 def _chip_label(path: Path, gpiod: Any) -> str:
@@ -238,9 +240,13 @@ def _chip_label(path: Path, gpiod: Any) -> str:
 
 
 def _remedy(path: Path) -> str:
-    if path.group() == "root":
+    try:
+        group = path.group()
+    except KeyError:  # a number without a name, as in a container
+        group = "root"
+    if group == "root":
         return "it belongs to root alone: give it to a group with a udev rule"
-    return f"join its group with `sudo usermod -aG {path.group()} $USER` and log in again"
+    return f"join its group with `sudo usermod -aG {group} $USER` and log in again"
 
 
 def _check_lines(path: Path, lines: Sequence[LineSettings], gpiod: Any) -> None:

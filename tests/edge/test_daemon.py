@@ -230,6 +230,19 @@ def test_a_camera_that_stops_is_a_fault_at_once_and_opened_anew_every_second() -
     assert first.closed and last.closed
 
 
+def test_a_stop_that_ends_the_wait_for_a_frame_is_no_fault() -> None:
+    lamps, clock = Lamps(), Clock()
+    stops: list[bool] = []
+
+    def interrupted() -> Iterator[Frame]:
+        yield next(iter(frames(BLACK)))
+        stops.append(True)
+        raise CameraError("camera 7: gave no frame")
+
+    serve(lambda: Reel(interrupted()), new_door, Announcer(lamps, [], 0.8), lambda: bool(stops), clock, clock.sleep)
+    assert lamps.states == [State.IDLE] and clock.slept == []
+
+
 class BrokenJudge:
     def judge(self, rgb: Rgb) -> Sequence[Judged]:
         raise RuntimeError("interpreter:\n out of order")

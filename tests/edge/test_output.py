@@ -154,7 +154,7 @@ def test_a_file_that_cannot_be_written_is_refused(tmp_path):
 class Gpiod:
     """Stands in for the module gpiod: chips by path, and a record of what was asked of the lines.
 
-    used: line numbers that other programs hold.
+    used: line numbers that other programs hold. A chip without a label may not be opened.
     """
 
     line = gpiod.line
@@ -165,8 +165,8 @@ class Gpiod:
         self.record, self.config, self.consumer = [], {}, None
 
     def Chip(self, path):
-        if self.refusal is not None:
-            raise self.refusal
+        if self.refusal is not None or self.chips[path] is None:
+            raise self.refusal or PermissionError(13, "Permission denied")
         return Chip(self.chips[path], self.used)
 
     def request_lines(self, path, config, consumer):
@@ -240,11 +240,25 @@ def test_without_a_pi_auto_is_refused(tmp_path):
         GpioOutputs([GREEN], "auto", Gpiod({}), devices=tmp_path)
 
 
-@pytest.mark.parametrize("group, remedy", [("gpio", "sudo usermod -aG gpio"), ("root", "udev rule")])
+def nameless(path):
+    raise KeyError("getgrgid(): gid not found: 997")
+
+
+@pytest.mark.parametrize(
+    "group, remedy",
+    [(lambda path: "gpio", "sudo usermod -aG gpio"), (lambda path: "root", "udev rule"), (nameless, "udev rule")],
+    ids=["gpio", "root", "nameless"],
+)
 def test_a_chip_without_permission_is_refused_with_the_group_to_join(devices, chips, monkeypatch, group, remedy):
-    monkeypatch.setattr(Path, "group", lambda path: group)
+    monkeypatch.setattr(Path, "group", group)
     with pytest.raises(OutputError, match=f"no permission for .*gpiochip0; .*{remedy}"):
         GpioOutputs([GREEN], "auto", Gpiod(chips, refusal=PermissionError(13, "Permission denied")), devices=devices)
+
+
+def test_a_chip_without_permission_does_not_hide_the_one_that_is_wanted(devices, chips):
+    chips[str(devices / "gpiochip0")] = None
+    with GpioOutputs([GREEN], "pinctrl-bcm2711", Gpiod(chips), devices=devices) as outputs:
+        outputs.show(decided(State.IDLE), math.inf)
 
 
 def test_a_line_beyond_the_chip_is_refused(devices, chips):
