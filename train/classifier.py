@@ -125,6 +125,4 @@ def fit_temperature(logits: np.ndarray, truth: np.ndarray) -> float:
 def choose_score(probabilities: np.ndarray, truth: np.ndarray) -> float:
     """The score below which a label is unknown: the highest that refuses few enough properly masked faces."""
     scores = probabilities[truth == LABELS.index(WITH_MASK)].max(axis=1)
-    return (
-        max(LEAST_SCORE, float(np.floor(100 * np.quantile(scores, MOST_UNKNOWN)) / 100)) if len(scores) else LEAST_SCORE
-    )
+    return max(LEAST_SCORE, round(float(np.quantile(scores, MOST_UNKNOWN)), 2)) if len(scores) else LEAST_SCORE
