@@ -1,4 +1,4 @@
-"""From a frame to what a network is fed: the only crop and resize in the repository, for training too."""
+"""From a frame to what a network is fed: the only crop and resize that feed one, in training too."""
 
 from __future__ import annotations
 
