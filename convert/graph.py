@@ -1,4 +1,4 @@
-"""What is in a .tflite file: its operators, read from the file before a runtime rewrites them, and its tensors."""
+"""What is in a .tflite file: its operators, read from the file before a runtime rewrites them."""
 
 from __future__ import annotations
 
@@ -9,10 +9,6 @@ from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
-from ai_edge_litert.interpreter import Interpreter
-
-from edge.contract import Tensor
-from edge.interpreter import tensor_of
 
 Shape = tuple[int, ...]
 
@@ -67,13 +63,6 @@ def read_graph(model: bytes | Path) -> Graph:
     pick = _picker(tensors)
     operators = tuple(_operator(each, parsed, graph, pick) for each in graph.operators)
     return Graph(pick(graph.inputs), pick(graph.outputs), operators, len(parsed.subgraphs))
-
-
-def runtime_tensors(model: bytes) -> tuple[list[Tensor], list[Tensor]]:
-    """Inputs and outputs of a .tflite file's bytes, as the device's runtime describes them."""
-    interpreter = Interpreter(model_content=model)
-    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
-    return [tensor_of(each) for each in inputs], [tensor_of(each) for each in outputs]
 
 
 def multiply_adds(graph: Graph) -> int:

@@ -13,13 +13,13 @@ import msgspec
 from convert.edgetpu import compiler_findings, findings
 from convert.float_model import load_model
 from convert.gate import Figure, classifier_figures, figures_of, locator_figures, measure_classifier, measure_locator
-from convert.graph import Graph, Shape, read_graph, runtime_tensors
+from convert.graph import Graph, Shape, read_graph
 from convert.photos import Calibration, calibration_faces, calibration_frames
 from convert.quantize import quantize
 from edge.classify import MaskClassifier
 from edge.contract import Bundle, ClassifierContract, LocatorContract, Tensor, sha256
 from edge.errors import InputError
-from edge.interpreter import Network
+from edge.interpreter import Network, tensors_of
 from edge.locate import FaceLocator
 from edge.values import LABELS
 from train.datasets import Picture
@@ -226,7 +226,7 @@ def classifier_contract(notes: ClassifierNotes, file: Path) -> ClassifierContrac
 
 def tensors(file: Path, shapes: Sequence[Shape]) -> tuple[Tensor, list[Tensor]]:
     """The input and the outputs of a model, the outputs in the order of `shapes`; InputError if it has others."""
-    (input,), found = runtime_tensors(file.read_bytes())
+    (input,), found = tensors_of(file.read_bytes())
     outputs = {tensor.shape: tensor for tensor in found}
     if sorted(outputs) != sorted(shapes):
         raise InputError(f"{file.name}: outputs {sorted(outputs)}, wanted are {sorted(shapes)}; train the model again")

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from convert.float_model import network_input, static_network
-from convert.graph import Graph, read_graph, runtime_tensors
+from convert.graph import Graph, read_graph
 from edge.errors import InputError
+from edge.interpreter import tensors_of
 from edge.quiet import quiet
 from edge.values import Rgb
 
@@ -82,7 +83,7 @@ def _quietly() -> Iterator[None]:
 
 def _check_input(model: Any, content: bytes) -> None:
     """InputError unless integer q, as the INT8 input takes it, means what the network sees of pixel q + 128."""
-    (tensor,), _ = runtime_tensors(content)
+    (tensor,), _ = tensors_of(content)
     seen = network_input(model, both_ends(*model.input_shape[1:3]))
     means = [(q - tensor.zero_point) * tensor.scale for q in (-128, 127)]
     if not np.allclose([seen.min(), seen.max()], means, rtol=1e-5, atol=tensor.scale / 100):

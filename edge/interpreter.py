@@ -50,8 +50,15 @@ class Network:
         return np.asarray((integers - tensor.zero_point) * np.float32(tensor.scale), np.float32)
 
 
-def tensor_of(details: dict[str, Any]) -> Tensor:
-    """The runtime's description of a tensor, as it stands in a contract."""
+def tensors_of(model: bytes) -> tuple[list[Tensor], list[Tensor]]:
+    """Inputs and outputs of a .tflite file's bytes, as they stand in a contract."""
+    with quiet():
+        interpreter = Interpreter(model_content=model)
+    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+    return [_tensor(each) for each in inputs], [_tensor(each) for each in outputs]
+
+
+def _tensor(details: dict[str, Any]) -> Tensor:
     scale, zero_point = details["quantization"]
     return Tensor(tuple(int(n) for n in details["shape"]), float(scale), int(zero_point))
 
@@ -59,7 +66,7 @@ def tensor_of(details: dict[str, Any]) -> Tensor:
 def _index(model: Path, kind: str, all_details: list[dict[str, Any]], wanted: Tensor) -> int:
     found = []
     for details in all_details:
-        tensor = tensor_of(details)
+        tensor = _tensor(details)
         found.append(f"{np.dtype(details['dtype'])} {tensor}")
         same_numbers = tensor.zero_point == wanted.zero_point and np.isclose(tensor.scale, wanted.scale, rtol=1e-6)
         if details["dtype"] is np.int8 and tensor.shape == wanted.shape and same_numbers:

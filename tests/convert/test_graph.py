@@ -2,8 +2,9 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from convert.graph import Graph, Operator, TensorInfo, multiply_adds, read_graph, runtime_tensors
+from convert.graph import Graph, Operator, TensorInfo, multiply_adds, read_graph
 from edge.contract import Tensor
+from edge.interpreter import tensors_of
 
 
 def dense_model() -> bytes:
@@ -52,7 +53,7 @@ def test_a_file_gives_its_operators_with_shapes_types_and_options():
 
 
 def test_the_runtime_says_what_input_and_output_mean():
-    assert runtime_tensors(dense_model()) == ([Tensor((1, 4), 1 / 128, 0)], [Tensor((1, 3), 0.25, -3)])
+    assert tensors_of(dense_model()) == ([Tensor((1, 4), 1 / 128, 0)], [Tensor((1, 3), 0.25, -3)])
 
 
 def test_multiply_adds_are_those_of_convolutions_and_dense_layers():
