@@ -30,13 +30,13 @@ class CameraSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     source: "auto", "picamera2", "v4l2:0", "/dev/video0", or the path of a video file or a folder of pictures.
     width, height: pixels asked of a camera, 160 to 4096 and 120 to 4096; files keep their own size.
-    frames_per_second: asked of a camera, 1 to 120.
+    frames_per_second: asked of a camera, 2 to 120; with frames further apart than half a second nobody is allowed.
     """
 
     source: Annotated[str, Meta(min_length=1)] = "auto"
     width: Annotated[int, Meta(ge=160, le=4096)] = 1280
     height: Annotated[int, Meta(ge=120, le=4096)] = 720
-    frames_per_second: Annotated[float, Meta(ge=1.0, le=120.0)] = 15.0
+    frames_per_second: Annotated[float, Meta(ge=2.0, le=120.0)] = 15.0
 
 
 class ModelSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

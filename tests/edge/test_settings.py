@@ -64,7 +64,7 @@ def test_only_allow_lights_the_green_lamp_by_default():
         ("zone = 3", "zone is 3; it must be a table of keys"),
         ("camera.width = 3.5", "camera.width is 3.5; it must be a whole number from 160 to 4096"),
         ("camera.width = true", "camera.width is true; it must be a whole number from 160 to 4096"),
-        ("camera.frames_per_second = inf", "camera.frames_per_second is inf; it must be a number from 1 to 120"),
+        ("camera.frames_per_second = inf", "camera.frames_per_second is inf; it must be a number from 2 to 120"),
         ('camera.source = ""', 'camera.source is ""; it must be a text, not empty'),
         ("model.bundle = 3", "model.bundle is 3; it must be a text"),
         ('output.kind = "x"', 'output.kind is "x"; it must be one of gpio, simulated'),
