@@ -150,10 +150,20 @@ def _pyramid_head(x: Any, channels: int, kind: str, level: int) -> Any:
 
 # --- YuNet --------------------------------------------------------------------------------------------------------
 # Wu, Peng, Yu: YuNet, a tiny millisecond-level face detector, 2023. Layers are named after the tensors of the public
-# ONNX file ("pw212" makes tensor 212), so that weights are found by name; its landmark heads are left out.
+# ONNX file ("pw212" makes tensor 212); its landmark heads, which come last there, are left out.
 
-YUNET_HEADS = {"class": ((296, 297), (298, 299), (300, 301)), "object": ((308, 309), (310, 311), (312, 313))}
-YUNET_HEADS["box"] = ((302, 303), (304, 305), (306, 307))
+YUNET_BODY = (
+    (212, 461), (217, 464), (221, 467), (225, 470), (229, 473), (234, 476), (238, 479), (243, 482), (247, 485),
+    (252, 488), (256, 491), (260, 494), (270, 497), (280, 500), (284, 503), (288, 506), (292, 509),
+)  # fmt: skip
+YUNET_HEADS = {
+    "class": ((296, 297), (298, 299), (300, 301)),
+    "box": ((302, 303), (304, 305), (306, 307)),
+    "object": ((308, 309), (310, 311), (312, 313)),
+}
+YUNET_PAIRS = (*YUNET_BODY, *(pair for pairs in YUNET_HEADS.values() for pair in pairs))
+YUNET_ORDER = ("stem", *(f"{kind}{n}" for pair in YUNET_PAIRS for kind, n in zip(("pw", "dw"), pair, strict=True)))
+"""The layers in the order of the public file's convolutions."""
 
 
 def _yunet(height: int, width: int) -> keras.Model:
@@ -193,11 +203,11 @@ def _load_yunet(core: keras.Model, weights: str) -> None:
     if file.suffix not in readers:
         raise InputError(f"--weights {weights}: yunet starts from a .keras or .onnx file of YuNet, or from none")
     known = readers[file.suffix](file)
-    for layer in core.layers:
-        if layer.weights and layer.name not in known:
-            raise InputError(f"--weights {weights}: no weights for layer {layer.name}; this is not YuNet")
-        if layer.weights:
-            layer.set_weights(known[layer.name])
+    for name in YUNET_ORDER:
+        try:
+            core.get_layer(name).set_weights(known[name])
+        except (KeyError, ValueError) as error:  # absent, or of another shape
+            raise InputError(f"--weights {weights}: no weights that fit layer {name}; this is not YuNet") from error
 
 
 def _keras_weights(file: Path) -> dict[str, list[Any]]:
@@ -210,14 +220,13 @@ def _onnx_weights(file: Path) -> dict[str, list[Any]]:
 
     graph = onnx.load(file).graph
     arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    weights = {}
-    for node in (node for node in graph.node if node.op_type == "Conv"):
-        kernel, bias = (arrays[name] for name in node.input[1:3])
-        kernel = kernel.transpose(2, 3, 1, 0)  # out, in, rows, columns -> rows, columns, in, out
-        depthwise = kernel.shape[2] == 1 and kernel.shape[0] == 3
-        name = f"dw{node.output[0]}" if depthwise else f"pw{node.output[0]}"
-        weights[name] = [kernel.transpose(0, 1, 3, 2) if depthwise else kernel, bias]
-    # the published colour order is blue, green, red
-    first = next(name for name, (kernel, _) in weights.items() if kernel.shape[2] == 3)
-    weights["stem"] = [weights[first][0][:, :, ::-1], weights[first][1]]
+    convolutions = [[arrays[name] for name in node.input[1:3]] for node in graph.node if node.op_type == "Conv"]
+    # out, in, rows, columns -> rows, columns, in, out, or for depthwise ones rows, columns, out, in
+    axes = {"pw": (2, 3, 1, 0), "dw": (2, 3, 0, 1), "st": (2, 3, 1, 0)}
+    weights = {
+        name: [kernel.transpose(axes[name[:2]]), bias]
+        for name, (kernel, bias) in zip(YUNET_ORDER, convolutions, strict=False)
+    }
+    if "stem" in weights:
+        weights["stem"][0] = weights["stem"][0][:, :, ::-1]  # published for blue, green, red
     return weights

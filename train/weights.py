@@ -6,13 +6,13 @@ from pathlib import Path
 
 from edge.errors import InputError
 
-YUNET_SOURCE = "face_detection_yunet_2023mar.onnx of the public OpenCV model zoo"
+YUNET_SOURCE = "yunet_n_dynamic.onnx of libfacedetection by ShiqiYu"
 
 
 def find_weights(given: str, backbone: str, data: Path) -> str:
     """What `--weights` means: "none", "imagenet", or the path of a file.
 
-    given: those, a file, a folder that holds a file for each backbone (mobilenet_0.5*.h5, yunet*.keras, yunet*.onnx),
+    given: those, a file, a folder that holds a file for each backbone (mobilenet_0.5*.h5, *yunet*.onnx),
         or "auto": the folder weights/ in the data or beside it if it holds one, else "imagenet".
     """
     if given == "auto":
@@ -27,10 +27,13 @@ def find_weights(given: str, backbone: str, data: Path) -> str:
 
 def _published(backbone: str) -> str:
     if backbone == "yunet":
-        raise InputError(f"yunet starts from its public weights: give --weights FILE ({YUNET_SOURCE}), or none")
+        raise InputError(
+            f"yunet starts from its public weights: put {YUNET_SOURCE} into a folder weights/ in or beside the data, "
+            "or train another locator: python -m train locator --backbone mobilenet_0.25"
+        )
     return "imagenet"
 
 
 def _in_folders(folders: list[Path], backbone: str) -> str | None:
-    files = [file for folder in folders for file in sorted(folder.glob(f"{backbone}*")) if file.is_file()]
+    files = [file for folder in folders for file in sorted(folder.glob(f"*{backbone}*")) if file.is_file()]
     return str(files[0]) if files else None

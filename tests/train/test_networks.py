@@ -82,19 +82,27 @@ def test_yunet_comes_from_an_onnx_file_with_red_and_blue_exchanged(networks, tmp
 
     core = networks.locator("yunet", 64, 96, "none").get_layer("network")
     nodes, arrays = [], []
-    for layer in (layer for layer in core.layers if layer.weights):
-        kernel, bias = layer.get_weights()
-        if layer.name.startswith("dw"):
+    for output, name in enumerate(networks.YUNET_ORDER):  # other exports number the tensors otherwise
+        kernel, bias = core.get_layer(name).get_weights()
+        if name.startswith("dw"):
             kernel = kernel.transpose(0, 1, 3, 2)
-        if layer.name == "stem":
+        if name == "stem":
             kernel = kernel[:, :, ::-1]
-        output = "458" if layer.name == "stem" else layer.name[2:]
         arrays += [numpy_helper.from_array(kernel.transpose(3, 2, 0, 1).copy(), f"w{output}")]
         arrays += [numpy_helper.from_array(bias, f"b{output}")]
-        nodes.append(helper.make_node("Conv", ["x", f"w{output}", f"b{output}"], [output]))
+        nodes.append(helper.make_node("Conv", ["x", f"w{output}", f"b{output}"], [f"y{output}"]))
     onnx.save(helper.make_model(helper.make_graph(nodes, "yunet", [], [], arrays)), tmp_path / "yunet.onnx")
     again = networks.locator("yunet", 64, 96, str(tmp_path / "yunet.onnx")).get_layer("network")
     assert np.allclose(np.asarray(core(PIXELS)), np.asarray(again(PIXELS)), atol=1e-5)
+
+
+def test_an_onnx_file_of_another_network_is_refused(networks, tmp_path):
+    import onnx
+    from onnx import helper
+
+    onnx.save(helper.make_model(helper.make_graph([], "nothing", [], [], [])), tmp_path / "other.onnx")
+    with pytest.raises(InputError, match="not YuNet"):
+        networks.locator("yunet", 64, 96, str(tmp_path / "other.onnx"))
 
 
 def test_imagenet_weights_that_cannot_be_had_are_one_clear_error(networks, monkeypatch):

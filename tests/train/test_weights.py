@@ -14,7 +14,7 @@ def test_weights_are_taken_from_the_folder_beside_the_data(tmp_path):
 
 
 def test_yunet_without_its_file_says_where_it_comes_from(tmp_path):
-    with pytest.raises(InputError, match=r"face_detection_yunet_2023mar\.onnx"):
+    with pytest.raises(InputError, match=r"put yunet_n_dynamic\.onnx .*into a folder weights/"):
         find_weights("auto", "yunet", tmp_path)
 
 
