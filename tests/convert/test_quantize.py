@@ -1,7 +1,11 @@
-import numpy as np
+from itertools import product
 
-from convert.graph import Graph, Operator, TensorInfo
-from convert.quantize import both_ends, float_operators
+import numpy as np
+import pytest
+
+from convert.edgetpu import findings
+from convert.graph import Graph, Operator, TensorInfo, read_graph
+from convert.quantize import both_ends, float_operators, quantize
 
 
 def test_the_extra_calibration_picture_holds_black_and_white_alike():
@@ -19,3 +23,21 @@ def test_operators_left_in_float_are_named_once():
         Operator("ERF", (real,), (real,)),
     )
     assert float_operators(Graph((real,), (real,), operators)) == ["QUANTIZE", "ERF"]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize(
+    ("kind", "backbone"),
+    [("locator", "yunet"), *product(["locator", "classifier"], ["mobilenet_0.25", "mobilenet_v2_1.0"])],
+)
+def test_every_backbone_becomes_int8_that_an_edge_tpu_could_run(kind, backbone):
+    from train import networks
+
+    if kind == "locator":
+        model = networks.exported_locator(networks.locator(backbone, 64, 96, "none"), backbone, 64, 96)
+    else:
+        model = networks.exported_classifier(networks.classifier(backbone, 64, "none"), backbone, 64)
+    size = model.input_shape[1:]
+    pictures = [np.random.default_rng(k).integers(0, 256, size, np.uint8) for k in range(4)]
+    assert findings(read_graph(quantize(model, pictures))) == []
