@@ -12,7 +12,7 @@ from pathlib import Path
 
 from edge.errors import MaskgateError
 from edge.quiet import quiet
-from train.canvases import FrameSize
+from train.canvases import FrameSize, has_scenes
 
 BACKBONES = ("mobilenet_0.25", "mobilenet_0.5", "mobilenet_1.0", "mobilenet_v2_1.0")
 
@@ -46,17 +46,17 @@ def _train(arguments: argparse.Namespace) -> None:
 
 
 def _each(arguments: argparse.Namespace, data: Path) -> Iterator[argparse.Namespace]:
-    """The models to train, one after the other; the locator is left out of `both` if the data has no boxes."""
+    """The models to train, one after the other; the locator is left out of `both` if the data has no scenes."""
     if arguments.model != "both":
         yield arguments
         return
     from train.datasets import read_pictures
 
     common = ["--data", str(data), "--out", str(arguments.out), "--seed", str(arguments.seed)]
-    if any(picture.boxes for picture in read_pictures(data)):
+    if has_scenes(read_pictures(data)):
         yield parse(["locator", *common])
     else:
-        print("no picture has a box: the classifier is trained alone, the shipped locator stays")
+        print("no scenes with boxes: the classifier is trained alone, the shipped locator stays")
     yield parse(["classifier", *common])
 
 

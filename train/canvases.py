@@ -121,6 +121,11 @@ class Frames:
         return Canvas(rgb, visible_rows(boxes, *self._size))
 
 
+def has_scenes(pictures: Sequence[Picture]) -> bool:
+    """Whether there is a scene whose faces have boxes: without any there is no locator to train."""
+    return any(picture.kind == SCENES and picture.boxes for picture in pictures)
+
+
 def cut_window(rgb: Rgb, window: Box, width: int, height: int) -> Rgb:
     """The window of a picture at a size; black beyond the picture's border, as beside a frame that is letterboxed."""
     x_min, y_min, x_max, y_max = (round(side) for side in window)

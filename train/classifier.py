@@ -22,7 +22,7 @@ from train import networks
 from train.augment import Chance
 from train.batches import ChanceBatches, FixedBatches, Sample, stack
 from train.boxes import with_boxes
-from train.crops import Crop, FacePool, LabelledFace, cut, cut_by_chance, labelled_faces
+from train.crops import Crop, FacePool, LabelledFace, check_enough, cut, cut_by_chance, labelled_faces
 from train.fit import History, Plan, fit, set_up
 from train.measure import Sample as JudgedSample
 from train.report import report_classifier
@@ -43,6 +43,7 @@ def train(arguments: argparse.Namespace, data: Path) -> None:
     faces, check_faces, test_faces = (
         labelled_faces(with_boxes(part)) for part in (split.train, split.validation, split.test)
     )
+    check_enough(faces, check_faces, test_faces)
     pool = FacePool(faces)
 
     def one(chance: Chance) -> Sample:

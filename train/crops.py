@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from edge.errors import InputError
 from edge.preprocess import face_input
 from edge.values import INCORRECT, LABELS, WITH_MASK, WITHOUT_MASK, Box, Rgb
 from train.augment import CROP_STEPS, Chance, augment
@@ -48,6 +49,17 @@ def labelled_faces(pictures: Sequence[Picture]) -> list[LabelledFace]:
                 number = LABELS.index(WITHOUT_MASK if label == COVERED else label)
                 faces.append(LabelledFace(picture, number, label == COVERED, box))
     return faces
+
+
+def check_enough(
+    train: Sequence[LabelledFace], validation: Sequence[LabelledFace], test: Sequence[LabelledFace]
+) -> None:
+    """InputError unless every part has a face, and those to train on have two labels at least."""
+    if not (train and validation and test):
+        counts = f"{len(train)} faces to train on, {len(validation)} to validate, {len(test)} to test"
+        raise InputError(f"{counts}; give more photos")
+    if len(labels := {face.label for face in train}) < 2:
+        raise InputError(f"every face to train on is {LABELS[labels.pop()]}; give more photos, of both kinds")
 
 
 def _labels(picture: Picture) -> list[tuple[str, Box | None]]:

@@ -95,9 +95,10 @@ def fit(
 
 
 def _keep_if_same(work: Path, settings: Mapping[str, Any]) -> None:
-    """Empty the folder unless it is of a training with these settings, which are noted in it."""
+    """Empty the folder unless a training with these settings, which are noted in it, is done or can go on there."""
     noted, text = work / "settings.json", json.dumps(settings, indent=1, sort_keys=True)
-    if not noted.is_file() or noted.read_text() != text:
+    usable = (work / "done").exists() or (work / "backup").exists()
+    if not usable or not noted.is_file() or noted.read_text() != text:
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(parents=True)
         noted.write_text(text)
@@ -108,7 +109,8 @@ def read_history(log: Path) -> History:
     if not log.exists():
         return {}
     with log.open(newline="") as file:
-        rows = list(csv.DictReader(file))
+        # an epoch that was logged but not backed up is run and logged again
+        rows = list({row["epoch"]: row for row in csv.DictReader(file)}.values())
     return {name: [float(row[name]) for row in rows] for name in (rows[0] if rows else ())}
 
 

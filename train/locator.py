@@ -12,12 +12,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from edge.contract import LocatorContract, Tensor
+from edge.errors import InputError
 from edge.locate import FaceLocator, cells
 from edge.picture import read_picture
 from edge.values import Rgb
 from train import networks
 from train.batches import ChanceBatches, FixedBatches, located
-from train.canvases import Frames, FrameSize
+from train.canvases import Frames, FrameSize, has_scenes
 from train.datasets import NEGATIVES, SCENES, Picture
 from train.fit import Plan, fit, set_up
 from train.float_network import FloatNetwork
@@ -45,6 +46,8 @@ def train(arguments: argparse.Namespace, data: Path) -> None:
     """From photos to locator.keras."""
     set_up(arguments.seed)
     split = prepare(data, arguments.out, arguments.seed)
+    if not all(has_scenes(part) for part in (split.train, split.validation, split.test)):
+        raise InputError(f"{data}: no scenes with boxes, or too few to split; python -m train classifier needs none")
     seen, used = arguments.train_size, arguments.size
 
     plan = Plan(arguments.epochs, arguments.steps, arguments.batch, arguments.rate, patience=6)

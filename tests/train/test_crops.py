@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from edge.contract import ClassifierContract, Tensor
+from edge.errors import InputError
 from edge.preprocess import face_input
 from edge.values import LABELS, Box
-from train.crops import Crop, FacePool, cut, cut_by_chance, labelled_faces
+from train.crops import Crop, FacePool, check_enough, cut, cut_by_chance, labelled_faces
 from train.datasets import Picture
 from train.readers import LabelledBox
 
@@ -59,6 +60,24 @@ def test_cuts_by_chance_differ_but_repeat_with_the_same_chance(boxed):
     one, other, again = (cut_by_chance(rgb, face, Crop(64, 0.1), np.random.default_rng(seed)) for seed in (1, 2, 1))
     assert one.shape == (64, 64, 3) and one.dtype == np.uint8
     assert (one == again).all() and (one != other).any()
+
+
+@pytest.mark.parametrize(
+    ("parts", "told"),
+    [
+        ((["with_mask", "without_mask"], ["with_mask"], []), "2 faces to train on, 1 to validate, 0 to test"),
+        ((["with_mask"], ["with_mask"], ["with_mask"]), "every face to train on is with_mask"),
+    ],
+)
+def test_too_few_faces_or_one_label_alone_are_refused_before_training(parts, told):
+    faces = [labelled_faces([picture(kind="crops", label=label) for label in part]) for part in parts]
+    with pytest.raises(InputError, match=f"{told}; give more photos"):
+        check_enough(*faces)
+
+
+def test_a_few_faces_of_two_labels_are_enough():
+    faces = labelled_faces([picture(kind="crops", label=label) for label in ("with_mask", "without_mask")])
+    check_enough(faces, faces[:1], faces[:1])
 
 
 def test_labels_are_drawn_by_their_shares_whatever_there_is_of_them():

@@ -137,13 +137,46 @@ def test_an_interrupted_training_goes_on_from_its_last_finished_epoch(tmp_path):
     assert all(np.allclose(a, b, rtol=1e-3) for a, b in zip(net.get_weights(), other.get_weights(), strict=True))
 
 
+def test_a_history_holds_each_epoch_once_the_later_row_of_two(tmp_path):
+    from train.fit import read_history
+
+    (tmp_path / "history.csv").write_text("epoch,loss\n0,3.0\n1,2.5\n1,2.0\n")
+    assert read_history(tmp_path / "history.csv") == {"epoch": [0, 1], "loss": [3.0, 2.0]}
+
+
+def test_what_was_logged_without_a_backup_does_not_count(tmp_path):
+    from train.fit import _keep_if_same
+
+    _keep_if_same(tmp_path, {})
+    for name in ("history.csv", "best.weights.h5"):
+        (tmp_path / name).touch()
+    _keep_if_same(tmp_path, {})
+    assert not (tmp_path / "history.csv").exists()
+    (tmp_path / "done").touch()
+    (tmp_path / "history.csv").touch()
+    _keep_if_same(tmp_path, {})
+    assert (tmp_path / "history.csv").exists()
+
+
+@pytest.mark.parametrize("model", SMALL)
+def test_data_that_cannot_teach_a_model_is_refused_in_one_line(photos, tmp_path, model):
+    poor = tmp_path / "poor"
+    (poor / "with_mask").mkdir(parents=True)
+    for file in sorted((photos / "faces/with_mask").iterdir()):
+        (poor / "with_mask" / file.name).write_bytes(file.read_bytes())
+    done = train(model, poor, tmp_path / "out", *SMALL[model])
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    told = {"locator": "no scenes with boxes", "classifier": "every face to train on is with_mask"}
+    assert told[model] in done.stderr.splitlines()[-1]
+
+
 def test_other_settings_begin_anew_and_the_same_ones_do_not(tmp_path):
     from train.fit import _keep_if_same
 
     for settings, kept in (({"rate": 1}, False), ({"rate": 1}, True), ({"rate": 2}, False)):
         _keep_if_same(tmp_path / "work", settings)
-        assert (tmp_path / "work/best.weights.h5").exists() == kept
-        (tmp_path / "work/best.weights.h5").touch()
+        assert (tmp_path / "work/done").exists() == kept
+        (tmp_path / "work/done").touch()
 
 
 def test_the_temperature_makes_probabilities_fit(tmp_path):
