@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.contract import ClassifierContract
-from edge.values import LABELS, UNKNOWN, Classification, Rgb
+from edge.values import LABELS, OUTPUTS, UNKNOWN, Classification, Rgb
 
 
 class Model(Protocol):
@@ -31,12 +31,20 @@ class MaskClassifier:
 
     def _classify(self, crop: Rgb) -> Classification:
         (logits,) = self._network.invoke(crop)
-        probabilities = softmax(logits[0] / self._contract.temperature)
-        best = int(probabilities.argmax())
-        score = float(probabilities[best])
-        label = LABELS[best] if score >= self._contract.score_threshold else UNKNOWN
-        without, with_mask, incorrect = map(float, probabilities)
-        return Classification(label, score, (without, with_mask, incorrect))
+        return classification(softmax(logits[0] / self._contract.temperature), self._contract.score_threshold)
+
+
+def classification(outputs: NDArray[np.float32], score_threshold: float) -> Classification:
+    """What the probabilities of OUTPUTS, or of the first two or more of them, float32 (n,), say of a crop."""
+    known = np.zeros(len(OUTPUTS))
+    known[: len(outputs)] = outputs
+    face = known[: len(LABELS)].sum()
+    probabilities = known[: len(LABELS)] / max(float(face), 1e-9)
+    best = int(probabilities.argmax())
+    score = float(probabilities[best])
+    label = LABELS[best] if score >= score_threshold else UNKNOWN
+    without, with_mask, incorrect = map(float, probabilities)
+    return Classification(label, score, (without, with_mask, incorrect), min(1.0, float(face)))
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:

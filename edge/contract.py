@@ -12,7 +12,7 @@ from typing import Any, Literal
 import msgspec
 
 from edge.errors import BundleError
-from edge.values import LABELS
+from edge.values import OUTPUTS
 
 CONTRACT_FILE = "bundle.json"
 DEFAULT_BUNDLES = Path(__file__).parent / "models"
@@ -51,7 +51,9 @@ class ClassifierContract(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     """How to feed and read the classifier.
 
     Input: a square crop, `size` pixels a side, around a face's box; `margin` of the box's longer side on each side.
-    Output: `logits` (1, labels); probability = softmax(logits / temperature). Below `score_threshold`: unknown.
+    Output: `logits` (1, labels); probability = softmax(logits / temperature). `labels`: the first two of OUTPUTS or
+    more, in their order. Locator's score x (1 - probability of no_face) below `face_threshold`: not a face.
+    Probability of the likeliest label, if it is a face, below `score_threshold`: unknown.
     """
 
     file: str
@@ -64,10 +66,14 @@ class ClassifierContract(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     margin: float
     temperature: float
     score_threshold: float
+    face_threshold: float = 0.0
 
 
 class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The whole of `bundle.json`. `version` only ever grows; the last four are for people."""
+    """The whole of `bundle.json`. `version` only ever grows; what follows the models is for people.
+
+    forced: in what it falls below the bundle that was shipped before, one line each; made with `--force` all the same.
+    """
 
     name: str
     version: int
@@ -78,6 +84,7 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     accuracy: dict[str, Any]
     tools: dict[str, str]
     notices: list[str]
+    forced: list[str] = []
 
 
 class Bundle(msgspec.Struct, frozen=True):
@@ -114,8 +121,9 @@ def load_bundle(folder: Path | None = None) -> Bundle:
         ) from error
     except msgspec.MsgspecError as error:
         raise BundleError(f"bundle {folder}: {CONTRACT_FILE}: {error}; convert the models again") from error
-    if contract.classifier.labels != LABELS:
-        raise BundleError(f"bundle {folder}: labels {contract.classifier.labels} instead of {LABELS}")
+    labels = contract.classifier.labels
+    if len(labels) < 2 or labels != OUTPUTS[: len(labels)]:
+        raise BundleError(f"bundle {folder}: labels {labels} instead of the first two or more of {OUTPUTS}")
     for part in (contract.locator, contract.classifier):
         _check_file(folder, part.file, part.sha256)
     return Bundle(folder, contract)

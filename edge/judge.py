@@ -27,7 +27,12 @@ class Judge:
         return cls(FaceLocator(find, locator), MaskClassifier(tell, classifier), classifier)
 
     def judge(self, rgb: Rgb) -> list[Judged]:
-        """The faces of a picture, uint8 (H, W, 3), the surest face first; boxes in pixels of the picture."""
-        faces = self._locator.locate(rgb)
-        verdicts = self._classifier.classify([face_input(rgb, face.box, self._crop) for face in faces])
-        return [Judged(face.box, face.score, verdict) for face, verdict in zip(faces, verdicts, strict=True)]
+        """The faces of a picture, uint8 (H, W, 3), the surest face first; boxes in pixels of the picture.
+
+        The locator proposes, the classifier, which sees more of each face, rules out what is none.
+        """
+        proposals = self._locator.locate(rgb)
+        verdicts = self._classifier.classify([face_input(rgb, face.box, self._crop) for face in proposals])
+        judged = (Judged(face.box, face.score * say.face, say) for face, say in zip(proposals, verdicts, strict=True))
+        faces = (each for each in judged if each.face_score >= self._crop.face_threshold)
+        return sorted(faces, key=lambda each: -each.face_score)

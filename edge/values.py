@@ -14,7 +14,10 @@ Rgb = NDArray[np.uint8]
 
 WITHOUT_MASK, WITH_MASK, INCORRECT, UNKNOWN = "without_mask", "with_mask", "incorrect", "unknown"
 LABELS = (WITHOUT_MASK, WITH_MASK, INCORRECT)
-"""The classifier's labels by their number: 0 without, 1 with mask, 2 worn incorrectly (nose or chin bare)."""
+"""The labels of a face by their number: 0 without, 1 with mask, 2 worn incorrectly (nose or chin bare)."""
+NO_FACE = "no_face"
+OUTPUTS = (*LABELS, NO_FACE)
+"""What the classifier's network may tell apart: the labels, and what the locator took for a face but is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +76,22 @@ class Classification:
 
     label: one of LABELS, or UNKNOWN when no label is sure enough.
     score: calibrated probability, 0 to 1, of the likeliest label.
-    probabilities: of each of LABELS, in that order.
+    probabilities: of each of LABELS, in that order, if it is a face.
+    face: probability that it is a face at all.
     """
 
     label: str
     score: float
     probabilities: tuple[float, float, float]
+    face: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A face with its classification."""
+    """A face with its classification.
+
+    face_score: that it is a face, 0 to 1: the locator's score times the classifier's probability.
+    """
 
     box: Box
     face_score: float

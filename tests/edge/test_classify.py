@@ -3,7 +3,7 @@ import pytest
 
 from edge.classify import MaskClassifier, softmax
 from edge.contract import ClassifierContract, Tensor
-from edge.values import LABELS
+from edge.values import LABELS, OUTPUTS
 
 ANY = Tensor((), 1.0, 0)
 CROP = np.zeros((32, 32, 3), np.uint8)
@@ -18,7 +18,8 @@ class Network:
 
 
 def classify(logits, temperature=1.0, score_threshold=0.6):
-    contract = ClassifierContract("", "", 32, "RGB", ANY, ANY, LABELS, 0.1, temperature, score_threshold)
+    labels = OUTPUTS[: len(logits)]
+    contract = ClassifierContract("", "", 32, "RGB", ANY, ANY, labels, 0.1, temperature, score_threshold)
     return MaskClassifier(Network(*logits), contract).classify([CROP])[0]
 
 
@@ -33,6 +34,17 @@ def test_the_label_is_the_likeliest(logits, label):
 
 def test_a_label_that_is_not_sure_enough_is_unknown():
     assert classify((0.2, 0.1, 0)).label == "unknown"
+
+
+def test_what_is_no_face_takes_nothing_from_the_labels():
+    sure, doubtful = classify((0, 3, 0, -9)), classify((0, 3, 0, 9))
+    assert sure.face > 0.99 and doubtful.face < 0.01
+    assert doubtful.probabilities == pytest.approx(sure.probabilities, abs=1e-3)
+
+
+def test_a_network_of_two_labels_never_tells_of_the_third():
+    verdict = classify((3, 0))
+    assert (verdict.label, verdict.probabilities[2], verdict.face) == ("without_mask", 0.0, pytest.approx(1.0))
 
 
 def test_temperature_makes_a_network_less_sure_of_the_same_label():

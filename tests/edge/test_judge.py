@@ -1,12 +1,13 @@
 import cv2
 import matplotlib.cbook
+import msgspec
 import numpy as np
 import pytest
 import skimage.data
 
 from edge.contract import load_bundle
 from edge.judge import Judge
-from edge.values import Box
+from edge.values import Box, Classification, Face
 
 
 @pytest.fixture(scope="module")
@@ -33,3 +34,21 @@ def test_a_bare_face_in_a_portrait_is_found_where_it_is_and_called_bare(judge, p
 @pytest.mark.parametrize("picture", [skimage.data.coffee, skimage.data.rocket, skimage.data.cat])
 def test_pictures_without_people_have_no_faces(judge, picture):
     assert judge.judge(picture()) == []
+
+
+class Finder:
+    def locate(self, rgb):
+        return [Face(Box(0, 0, 10, 10), 0.9), Face(Box(20, 0, 30, 10), 0.8), Face(Box(40, 0, 50, 10), 0.4)]
+
+
+class Verifier:
+    def classify(self, crops):
+        return [Classification("with_mask", 0.9, (0.05, 0.9, 0.05), face) for face in (0.2, 1.0, 0.9)]
+
+
+@pytest.mark.parametrize(("threshold", "kept"), [(0.5, [20]), (0.3, [20, 40]), (0.0, [20, 40, 0])])
+def test_what_the_classifier_takes_for_no_face_is_dropped_and_the_surest_face_comes_first(threshold, kept):
+    contract = msgspec.structs.replace(load_bundle().contract.classifier, face_threshold=threshold)
+    faces = Judge(Finder(), Verifier(), contract).judge(np.zeros((20, 60, 3), np.uint8))
+    assert [face.box.x_min for face in faces] == kept
+    assert faces[0].face_score == pytest.approx(0.8)
