@@ -36,6 +36,11 @@ def brightness(rgb: Rgb, chance: Chance) -> Rgb:
     return _uint8(cv2.LUT(rgb, (table * 255).clip(0, 255).astype(np.uint8)))
 
 
+def dim(rgb: Rgb, chance: Chance) -> Rgb:
+    """A tenth to half of the light, with the noise of a sensor that strains."""
+    return noise(_uint8((rgb * chance.uniform(0.1, 0.5)).astype(np.uint8)), chance)
+
+
 def contrast(rgb: Rgb, chance: Chance) -> Rgb:
     """Towards or away from the mean."""
     mean = rgb.mean()
@@ -97,7 +102,7 @@ def cover(rgb: Rgb, chance: Chance) -> Rgb:
 
 
 LIGHT: tuple[tuple[Step, float], ...] = (
-    (brightness, 0.5), (contrast, 0.3), (colour, 0.4), (grey, 0.08), (blur, 0.12), (noise, 0.2),
+    (dim, 0.06), (brightness, 0.5), (contrast, 0.3), (colour, 0.4), (grey, 0.08), (blur, 0.12), (noise, 0.2),
 )  # fmt: skip
 FRAME_STEPS: tuple[tuple[Step, float], ...] = (*LIGHT, (jpeg, 0.2))
 CROP_STEPS: tuple[tuple[Step, float], ...] = (

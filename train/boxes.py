@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+import msgspec
+
 from edge.contract import load_bundle
 from edge.interpreter import Network
 from edge.locate import FaceLocator
@@ -16,10 +18,12 @@ from train.readers import LabelledBox
 Locate = Callable[[Rgb], Sequence[Face]]
 
 
-def shipped_locator() -> Locate:
-    """The locator of the bundle that comes with maskgate. Raises BundleError."""
+def shipped_locator(least_score: float | None = None) -> Locate:
+    """The locator of the bundle that comes with maskgate, at its own threshold or another. Raises BundleError."""
     bundle = load_bundle()
     contract = bundle.contract.locator
+    if least_score is not None:
+        contract = msgspec.structs.replace(contract, score_threshold=least_score)
     network = Network(bundle.locator_file, contract.input, [contract.scores, contract.boxes])
     return FaceLocator(network, contract).locate
 

@@ -1,4 +1,4 @@
-"""Labelled faces for the classifier: which there are, and how each is cut out."""
+"""Labelled faces for the classifier: which there are, and how the device would cut each out."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from edge.errors import InputError
 from edge.preprocess import face_input
-from edge.values import INCORRECT, LABELS, WITH_MASK, WITHOUT_MASK, Box, Rgb
-from train.augment import CROP_STEPS, Chance, augment
+from edge.values import LABELS, NO_FACE, OUTPUTS, WITHOUT_MASK, Box, Face, Rgb
 from train.datasets import NEGATIVES, Picture
-from train.pools import Pool, shares
+from train.overlays import tight_face
+from train.proposals import Proposals, false_places, seen_box
 from train.readers import COVERED
 
 LEAST_HEIGHT = 20  # pixels; a smaller face does not show whether its nose is bare
-TIGHT_SHARE = 0.25  # of the samples, cut as tight as pictures that hold nothing but a face
+SURE = 0.3  # a detection from here up in a picture of one face alone frames that face
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,28 +27,48 @@ class Crop:
 
 @dataclass(frozen=True, slots=True)
 class LabelledFace:
-    """A face to learn from.
+    """A face to learn from, or what was taken for one.
 
-    label: its number in LABELS. covered: behind something that is no mask (its label is that of a bare face).
+    label: its number in OUTPUTS. covered: behind something that is no mask (its label is that of a bare face).
     box: in pixels of the picture, or None where the picture holds the face and nothing else.
+    seen: the box that a locator gives it, as the device would crop it; None where it does not find it.
     """
 
     picture: Picture
     label: int
     covered: bool
     box: Box | None
+    seen: Box | None = None
 
 
-def labelled_faces(pictures: Sequence[Picture]) -> list[LabelledFace]:
-    """All faces with a label of at least LEAST_HEIGHT; those of unknown state and those to ignore are left out."""
+def labelled_faces(pictures: Sequence[Picture], proposals: Proposals | None = None) -> list[LabelledFace]:
+    """All faces with a label of at least LEAST_HEIGHT; those of unknown state and those to ignore are left out.
+
+    proposals: with them the faces are known as the locator frames them, and its false detections join, as NO_FACE.
+    """
+    proposals = proposals or {}
     faces = []
     for picture in pictures:
+        found = proposals.get(picture.path, ())
         for label, box in _labels(picture):
             known = label == COVERED or label in LABELS
             if known and (box is None or min(box.width, box.height) >= LEAST_HEIGHT):
-                number = LABELS.index(WITHOUT_MASK if label == COVERED else label)
-                faces.append(LabelledFace(picture, number, label == COVERED, box))
+                number = OUTPUTS.index(WITHOUT_MASK if label == COVERED else label)
+                faces.append(LabelledFace(picture, number, label == COVERED, box, _seen(box, found)))
+        faces += [LabelledFace(picture, OUTPUTS.index(NO_FACE), False, box) for box in false_places(picture, found)]
     return faces
+
+
+def _seen(box: Box | None, found: Sequence[Face]) -> Box | None:
+    if box is not None:
+        return seen_box(box, found)
+    surest = max(found, key=lambda face: face.score, default=None)
+    return surest.box if surest is not None and surest.score >= SURE else None
+
+
+def outputs_of(faces: Sequence[LabelledFace]) -> tuple[str, ...]:
+    """What a network that learns from these faces can tell apart: the beginning of OUTPUTS that holds them all."""
+    return OUTPUTS[: max(2, 1 + max(face.label for face in faces))]
 
 
 def check_enough(
@@ -58,8 +78,9 @@ def check_enough(
     if not (train and validation and test):
         counts = f"{len(train)} faces to train on, {len(validation)} to validate, {len(test)} to test"
         raise InputError(f"{counts}; give more photos")
-    if len(labels := {face.label for face in train}) < 2:
-        raise InputError(f"every face to train on is {LABELS[labels.pop()]}; give more photos, of both kinds")
+    labels = {face.label for face in train} - {OUTPUTS.index(NO_FACE)}
+    if len(labels) < 2:
+        raise InputError(f"every face to train on is {OUTPUTS[labels.pop()]}; give more photos, of both kinds")
 
 
 def _labels(picture: Picture) -> list[tuple[str, Box | None]]:
@@ -73,57 +94,14 @@ def whole_box(rgb: Rgb) -> Box:
     return Box(0.0, 0.0, float(rgb.shape[1]), float(rgb.shape[0]))
 
 
+def face_alone(rgb: Rgb) -> Box:
+    """The box, brow to chin, of the face in a picture of nothing but a face; it reaches a little beyond the top."""
+    height, width = rgb.shape[:2]
+    x_min, y_min, x_max, y_max = tight_face(1)
+    return Box(x_min * width, y_min * height, x_max * width, y_max * height)
+
+
 def cut(rgb: Rgb, face: LabelledFace, crop: Crop) -> Rgb:
-    """The crop that the device would make; a picture that is nothing but a face is taken whole."""
-    if face.box is None:
-        return face_input(rgb, whole_box(rgb), Crop(crop.size, 0.0))
-    return face_input(rgb, face.box, crop)
-
-
-def cut_by_chance(rgb: Rgb, face: LabelledFace, crop: Crop, chance: Chance) -> Rgb:
-    """A crop with a shaken box and margin, turned, lit and degraded by chance.
-
-    Pictures that hold nothing but a face run from the brow to under the chin. A share of the other faces is cut just
-    as tight, or the framing would give the label away.
-    """
-    if face.box is None:
-        box, margin = _tight(whole_box(rgb), chance, top=0.0), 0.0
-    elif chance.random() < TIGHT_SHARE:
-        box, margin = _tight(face.box, chance, top=chance.uniform(0.12, 0.3)), 0.0
-    else:
-        box, margin = face.box, crop.margin + chance.uniform(-0.18, 0.18)
-    shift_x, shift_y = chance.uniform(-0.08, 0.08, 2) * max(box.width, box.height)
-    moved = Box(box.x_min + shift_x, box.y_min + shift_y, box.x_max + shift_x, box.y_max + shift_y)
-    return augment(face_input(rgb, moved, Crop(crop.size, margin)), CROP_STEPS, chance)
-
-
-def _tight(box: Box, chance: Chance, top: float) -> Box:
-    """A square within the box without its top part; now and then as long as the longer side."""
-    y_min = box.y_min + top * box.height
-    width, height = box.width, box.y_max - y_min
-    half = (max(width, height) if chance.random() < 0.25 else min(width, height) * chance.uniform(0.85, 1.0)) / 2
-    x, y = box.centre[0], (y_min + box.y_max) / 2
-    return Box(x - half, y - half, x + half, y + half)
-
-
-class FacePool:
-    """Draws faces: labels by their share, a label's faces by `Pool`."""
-
-    SHARES = (
-        (WITHOUT_MASK, False, 0.30),
-        (WITHOUT_MASK, True, 0.10),
-        (WITH_MASK, False, 0.40),
-        (INCORRECT, False, 0.20),
-    )
-
-    def __init__(self, faces: Sequence[LabelledFace]) -> None:
-        self._pools, weights = [], []
-        for label, covered, share in self.SHARES:
-            mine = [face for face in faces if (face.label, face.covered) == (LABELS.index(label), covered)]
-            if mine:
-                self._pools.append(Pool(mine, lambda face: face.picture.source))
-                weights.append(share)
-        self._weights = shares(weights)
-
-    def one(self, chance: Chance) -> LabelledFace:
-        return self._pools[chance.choice(len(self._pools), p=self._weights)].one(chance)
+    """The crop that the device would make; a picture that is nothing but a face is taken whole if it is not found."""
+    box = face.seen or face.box
+    return face_input(rgb, whole_box(rgb), Crop(crop.size, 0.0)) if box is None else face_input(rgb, box, crop)

@@ -18,12 +18,15 @@ from edge.picture import read_picture
 from edge.values import Rgb
 from train import networks
 from train.batches import ChanceBatches, FixedBatches, located
+from train.boxes import shipped_locator
 from train.canvases import Frames, FrameSize, has_scenes
 from train.datasets import NEGATIVES, SCENES, Picture
 from train.fit import Plan, fit, set_up
 from train.float_network import FloatNetwork
 from train.losses import SimOtaLoss
 from train.measure import LocatedPicture, choose_threshold
+from train.proposals import LEAST_SCORE as LEAST_PROPOSAL
+from train.proposals import false_places, propose, with_unjudged
 from train.readers import IGNORE
 from train.report import report_locator
 from train.split import prepare
@@ -56,7 +59,9 @@ def train(arguments: argparse.Namespace, data: Path) -> None:
     settings |= {"data": split.fingerprint, "steps": plan.epochs * plan.steps}
 
     model = networks.locator(arguments.backbone, seen.height, seen.width, arguments.weights)
-    frames = Frames(split.train, seen)
+    proposals = propose(whole_pictures(split.train), shipped_locator(LEAST_PROPOSAL))
+    hard = {picture.path: false_places(picture, proposals[picture.path]) for picture in face_free(split.train)}
+    frames = Frames(with_unjudged(split.train, proposals), seen, hard)
     batches = ChanceBatches(lambda chance: located(frames.one(chance)), plan.batch, plan.steps, arguments.seed)
     check = FixedBatches([located(frames.whole(picture)) for picture in whole_pictures(split.validation)], plan.batch)
     loss = SimOtaLoss(cells(float_contract(seen, LEAST_SCORE)))
@@ -83,6 +88,10 @@ def train(arguments: argparse.Namespace, data: Path) -> None:
 def whole_pictures(pictures: Sequence[Picture]) -> list[Picture]:
     """Those that a camera could have taken: scenes and face-free pictures."""
     return [picture for picture in pictures if picture.kind in (SCENES, NEGATIVES)]
+
+
+def face_free(pictures: Sequence[Picture]) -> list[Picture]:
+    return [picture for picture in pictures if picture.kind == NEGATIVES]
 
 
 def locate_all(find: Callable[[Rgb], list], pictures: Sequence[Picture], data: Path) -> list[LocatedPicture]:

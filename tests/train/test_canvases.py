@@ -36,7 +36,7 @@ def redness(canvas, row):
 
 def test_boxes_lie_on_the_faces_whatever_chance_does(pictures, monkeypatch):
     monkeypatch.setattr("train.canvases.FRAME_STEPS", ())
-    frames, chance = Frames(pictures, SIZE), np.random.default_rng(0)
+    frames, chance = Frames(pictures, SIZE, {}), np.random.default_rng(0)
     canvases = [frames.one(chance) for _ in range(60)]
     rows = [(canvas, row) for canvas in canvases for row in canvas.rows if row[4] == ASKED]
     assert len(rows) > 40
@@ -45,12 +45,12 @@ def test_boxes_lie_on_the_faces_whatever_chance_does(pictures, monkeypatch):
 
 
 def test_without_face_free_pictures_there_are_scenes_alone(pictures):
-    frames = Frames(pictures[:1], SIZE)
+    frames = Frames(pictures[:1], SIZE, {})
     assert all(frames.one(np.random.default_rng(k)).rows for k in range(5))
 
 
 def test_the_whole_picture_is_what_the_device_would_see(pictures):
-    canvas = Frames(pictures, SIZE).whole(pictures[0])
+    canvas = Frames(pictures, SIZE, {}).whole(pictures[0])
     assert canvas.rows == ((48.0, 24.0, 78.0, 60.0, ASKED),)
     assert (canvas.rgb[:, 120:] == 0).all() and (canvas.rgb[:, :120].max(axis=2) > 0).all()
 

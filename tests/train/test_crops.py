@@ -1,14 +1,13 @@
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
 from edge.contract import ClassifierContract, Tensor
 from edge.errors import InputError
 from edge.preprocess import face_input
-from edge.values import LABELS, Box
-from train.crops import Crop, FacePool, check_enough, cut, cut_by_chance, labelled_faces
+from edge.values import LABELS, OUTPUTS, Box, Face
+from train.crops import Crop, check_enough, cut, labelled_faces, outputs_of
 from train.datasets import Picture
 from train.readers import LabelledBox
 
@@ -52,14 +51,31 @@ def test_a_picture_of_one_face_is_taken_whole():
     assert (cut(rgb, face, Crop(64, 0.1)) == rgb).all()
 
 
-@pytest.mark.parametrize("boxed", [True, False])
-def test_cuts_by_chance_differ_but_repeat_with_the_same_chance(boxed):
-    rgb = cv2.blur(np.random.default_rng(0).integers(0, 256, (90, 120, 3), np.uint8), (9, 9))
-    scene = picture(boxes=[("with_mask", (50, 20, 90, 70))]) if boxed else picture(kind="crops", label="with_mask")
-    (face,) = labelled_faces([scene])
-    one, other, again = (cut_by_chance(rgb, face, Crop(64, 0.1), np.random.default_rng(seed)) for seed in (1, 2, 1))
-    assert one.shape == (64, 64, 3) and one.dtype == np.uint8
-    assert (one == again).all() and (one != other).any()
+def test_a_face_is_cut_as_the_locator_frames_it_where_it_finds_it():
+    rgb = np.random.default_rng(0).integers(0, 256, (90, 120, 3), np.uint8)
+    scene = picture(boxes=[("with_mask", (50, 20, 90, 70))])
+    (face,) = labelled_faces([scene], {NAME: [Face(Box(52, 24, 90, 72), 0.9), Face(Box(0, 0, 30, 30), 0.2)]})[:1]
+    assert face.seen == Box(52, 24, 90, 72)
+    assert (cut(rgb, face, Crop(64, 0.1)) == face_input(rgb, face.seen, Crop(64, 0.1))).all()
+
+
+def test_false_detections_are_learnt_as_no_face():
+    found = {NAME: [Face(Box(0, 0, 30, 30), 0.9)]}
+    (place,) = labelled_faces([picture(kind="negatives")], found)
+    assert (OUTPUTS[place.label], place.box) == ("no_face", Box(0, 0, 30, 30))
+
+
+@pytest.mark.parametrize(
+    ("labels", "found", "outputs"),
+    [
+        (["with_mask", "without_mask"], {}, OUTPUTS[:2]),
+        (["with_mask", "without_mask", "incorrect"], {}, OUTPUTS[:3]),
+        (["with_mask", "without_mask"], {NAME: [Face(Box(50, 50, 80, 80), 0.2)]}, OUTPUTS),
+    ],
+)
+def test_a_network_tells_apart_what_the_photos_show(labels, found, outputs):
+    faces = labelled_faces([picture(boxes=[(label, (0, 0, 30, 30)) for label in labels])], found)
+    assert outputs_of(faces) == outputs
 
 
 @pytest.mark.parametrize(
@@ -78,14 +94,3 @@ def test_too_few_faces_or_one_label_alone_are_refused_before_training(parts, tol
 def test_a_few_faces_of_two_labels_are_enough():
     faces = labelled_faces([picture(kind="crops", label=label) for label in ("with_mask", "without_mask")])
     check_enough(faces, faces[:1], faces[:1])
-
-
-def test_labels_are_drawn_by_their_shares_whatever_there_is_of_them():
-    boxes = (
-        [("without_mask", (0, 0, 30, 30))] * 50 + [("with_mask", (0, 0, 30, 30))] * 5 + [("incorrect", (0, 0, 30, 30))]
-    )
-    pool = FacePool(labelled_faces([picture(boxes=boxes)]))
-    chance = np.random.default_rng(0)
-    drawn = np.bincount([pool.one(chance).label for _ in range(3000)]) / 3000
-    # no covered face here: its share goes to the others
-    assert drawn == pytest.approx([0.28 / 0.86, 0.38 / 0.86, 0.20 / 0.86], abs=0.04)
