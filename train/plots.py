@@ -22,7 +22,7 @@ from train.measure import THRESHOLDS, Floats, Numbers, calibration_error, reliab
 
 # told apart by colour-blind people too (Okabe and Ito)
 COLOURS = dict(zip(LABELS, ("#d55e00", "#009e73", "#cc9900"), strict=True))
-BLUE, RED, GREY = "#0072b2", "#d1242f", "#6e7781"
+BLUE, GREEN, RED, GREY = "#0072b2", "#2da44e", "#d1242f", "#6e7781"
 STYLE = {
     "font.size": 11.0, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.color": "#e1e4e8",
     "axes.axisbelow": True, "lines.linewidth": 1.8, "legend.frameon": False,
@@ -39,7 +39,7 @@ def confusion(file: Path, counts: Sequence[Sequence[int]]) -> None:
     """Counts, and below each its share of the row, which also gives the colour."""
     rows = np.array(counts)
     shares = rows / np.maximum(rows.sum(axis=1, keepdims=True), 1)
-    canvas, (axes,) = _canvas(1, (5.6, 4.8))
+    canvas, (axes,) = canvas_of(1, (5.6, 4.8))
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for (row, column), part in np.ndenumerate(shares):
         text = f"{rows[row, column]:,}\n{100 * part:.1f} %"
@@ -47,13 +47,13 @@ def confusion(file: Path, counts: Sequence[Sequence[int]]) -> None:
     axes.set(xticks=range(3), yticks=range(3), xticklabels=LABELS, xlabel="verdict", ylabel="truth")
     axes.set_yticklabels(LABELS, rotation=90, va="center")
     axes.grid(False)
-    _save(canvas, file)
+    save(canvas, file)
 
 
 @styled
 def precision_recall(file: Path, truth: Numbers, probabilities: NDArray[np.float32]) -> None:
     """One curve a label that occurs; the whole of it, and the corner where good networks differ."""
-    canvas, panels = _canvas(2, (10, 4.4))
+    canvas, panels = canvas_of(2, (10, 4.4))
     for k in np.unique(truth):
         label = LABELS[k]
         precision, recall, _ = precision_recall_curve(truth == k, probabilities[:, k])
@@ -65,14 +65,14 @@ def precision_recall(file: Path, truth: Numbers, probabilities: NDArray[np.float
         axes.set(xlabel="recall", ylabel="precision", xlim=(least, 1 + edge), ylim=(least, 1 + edge))
     panels[0].legend(loc="lower left")
     panels[1].set_title("the upper right corner", fontsize=11)
-    _save(canvas, file)
+    save(canvas, file)
 
 
 @styled
 def learning(file: Path, history: dict[str, list[float]], head_epochs: int | None) -> None:
     """Loss and, where there is one, accuracy by epoch; a dashed line where fine-tuning begins."""
     names = [name for name in ("loss", "accuracy") if history.get(name) or history.get(f"val_{name}")]
-    canvas, panels = _canvas(max(1, len(names)), (10, 4))
+    canvas, panels = canvas_of(max(1, len(names)), (10, 4))
     for axes, name in zip(panels, names, strict=False):
         for key, colour, meaning in ((name, BLUE, "training"), (f"val_{name}", COLOURS[LABELS[0]], "validation")):
             values = history.get(key, [])
@@ -83,7 +83,7 @@ def learning(file: Path, history: dict[str, list[float]], head_epochs: int | Non
         axes.set(xlabel="epoch", ylabel=name)
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.legend()
-    _save(canvas, file)
+    save(canvas, file)
 
 
 @styled
@@ -101,14 +101,14 @@ def calibration(file: Path, truth: Numbers, probabilities: NDArray[np.float32]) 
     upper.legend(loc="upper left")
     lower.bar(scores, n, width=0.02, color=BLUE)
     lower.set(xlabel="score of the verdict", ylabel="faces", yscale="log", xlim=(0.3, 1.02), ylim=(0.5, 2 * n.max()))
-    _save(canvas, file)
+    save(canvas, file)
 
 
 @styled
 def working_points(file: Path, recall: Floats, false: Floats, threshold: float) -> None:
     """Recall against false detections, and both against the threshold; the chosen threshold is marked."""
     chosen = int(np.abs(THRESHOLDS - threshold).argmin())
-    canvas, (left, right) = _canvas(2, (10, 4.4))
+    canvas, (left, right) = canvas_of(2, (10, 4.4))
     left.plot(false, recall, color=BLUE)
     left.plot(false[chosen], recall[chosen], "o", color=RED, label=f"threshold {threshold:.3f}")
     left.set(xlabel="false detections per 100 pictures", ylabel="recall of near faces")
@@ -126,7 +126,7 @@ def working_points(file: Path, recall: Floats, false: Floats, threshold: float) 
     other.set_ylabel("false detections per 100 pictures", color=COLOURS[LABELS[0]])
     other.set_ylim(0, 2 * widest)
     other.grid(False)
-    _save(canvas, file)
+    save(canvas, file)
 
 
 @dataclass(frozen=True)
@@ -190,11 +190,11 @@ def _fitted(line: str, font: ImageFont.FreeTypeFont, width: int) -> str:
     return f"{line}…"
 
 
-def _canvas(panels: int, inches: tuple[float, float]) -> tuple[Canvas, Sequence[Any]]:
+def canvas_of(panels: int, inches: tuple[float, float]) -> tuple[Canvas, Sequence[Any]]:
     canvas = Canvas(figsize=inches, layout="constrained")
     return canvas, canvas.subplots(1, panels, squeeze=False)[0]
 
 
-def _save(canvas: Canvas, file: Path) -> None:
+def save(canvas: Canvas, file: Path) -> None:
     # no version or date inside, so that the same figures give the same file
     canvas.savefig(file, dpi=144, metadata={"Software": None})
