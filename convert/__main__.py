@@ -1,8 +1,9 @@
 """Keras models to a bundle for the device: python -m convert (after python -m train locator and classifier).
 
-Quantises both models to INT8, checks them against the Edge TPU's rules, has them pass the accuracy gate and writes
-build/bundle/maskgate-N/. Takes a few minutes. Exit code 0: the bundle is there. 1: refused, with the reason; no bundle
-is left. 2: something is missing or wrong, with what to do.
+Quantises both models to INT8, checks them against the Edge TPU's rules, chooses their thresholds on the validation
+part, has them pass the accuracy gate, holds them against the shipped bundle on the same test part, evaluates them and
+writes build/bundle/maskgate-N/ with a report and a model card. Takes about ten minutes. Exit code 0: the bundle is
+there. 1: refused, with the reason; no bundle is left. 2: something is missing or wrong, with what to do.
 """
 
 from __future__ import annotations
@@ -12,11 +13,30 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
-from convert.bundle import Title, install, making, next_version, publish, try_out, write
+import msgspec
+
+from convert.bundle import (
+    CARD_FILE,
+    REPORT_FILE,
+    Title,
+    contract_of,
+    install,
+    making,
+    next_version,
+    publish,
+    try_out,
+    write,
+)
+from convert.card import card
+from convert.compare import Duel, duels
+from convert.compare import table as duel_table
 from convert.edgetpu import find_compiler
 from convert.gate import Figure, table
+from convert.operate import operated
 from convert.parts import (
     LOCATOR_FILE,
     AnyPart,
@@ -25,11 +45,16 @@ from convert.parts import (
     make_locator,
     measured_classifier,
     measured_locator,
+    measured_together,
     shipped_locator,
 )
-from convert.photos import find_photos, read_split
-from edge.contract import DEFAULT_BUNDLES, load_bundle
-from edge.errors import InputError, MaskgateError
+from convert.report import report
+from edge.contract import DEFAULT_BUNDLES, Bundle, load_bundle
+from edge.errors import BundleError, InputError, MaskgateError
+from train.datasets import Picture
+from train.noted import find_photos, read_split
+
+SUITE = 150  # faces a kind of hard case in the evaluation
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -68,6 +93,12 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--no-edgetpu", action="store_true", help="make the bundle even if an Edge TPU could not run it"
     )
+    parser.add_argument(
+        "--against", type=Path, help="bundle that the new one must not fall below; default: the shipped one"
+    )
+    parser.add_argument("--force", action="store_true", help="make the bundle even if it falls below that one")
+    parser.add_argument("--benchmark", type=Path, help="photos to measure on for the model card, never trained on")
+    parser.add_argument("--no-evaluation", action="store_true", help="a card with no more than the gate's figures")
     parser.add_argument("--install", action="store_true", help="put it into edge/models/, in place of older ones")
     return parser.parse_args(arguments)
 
@@ -114,14 +145,58 @@ def fill(folder: Path, title: Title, options: argparse.Namespace) -> list[str]:
         locator = shipped_locator(load_bundle(options.locator), folder, compiler)
     if refusals := edgetpu_refusals([locator, classifier], required=not options.no_edgetpu):
         return refusals
+    locator, classifier = operated(locator, classifier, split.validation)
     locator, classifier = measured_locator(locator, split.test), measured_classifier(classifier, split.test)
-    figures = locator.figures + classifier.figures
+    together = measured_together(locator, classifier, split.test)
+    figures = locator.figures + classifier.figures + together
     print(table(figures))
     if refusals := gate_refusals(figures):
         return refusals
-    write(folder, title, locator, classifier, source.described())
+    bundle = Bundle(folder, contract_of(title, locator, classifier, together, source.described()))
+    compared, beside = against_shipped(bundle, options.against, split.test)
+    print(beside)
+    fallen = [duel.refusal for duel in compared if not duel.passed]
+    if fallen and not options.force:
+        return [*fallen, "it falls below the shipped bundle; --force makes it all the same, and says so in it"]
+    contract = msgspec.structs.replace(bundle.contract, forced=fallen)
+    evaluation = evaluated(Bundle(folder, contract), source, options)
+    pages = {
+        REPORT_FILE: report(contract, locator, classifier, figures, beside, evaluation),
+        CARD_FILE: card(contract, evaluation),
+    }
+    write(folder, contract, pages)
     try_out(folder)
     return []
+
+
+def against_shipped(bundle: Bundle, folder: Path | None, pictures: Sequence[Picture]) -> tuple[list[Duel], str]:
+    """The figures beside those of the bundle in `folder` (by default the shipped one), and their table.
+
+    Without figures, and told why, where there is no such bundle.
+    """
+    try:
+        shipped = load_bundle(folder)
+    except BundleError as error:
+        if folder is not None:
+            raise
+        return [], f"Not held against a shipped bundle: {error}."
+    name = f"{shipped.contract.name}-{shipped.contract.version}"
+    print(f"both: held against {name} on the test part", flush=True)
+    some = duels(shipped, bundle, pictures)
+    return some, duel_table(some, name)
+
+
+def evaluated(bundle: Bundle, source: Source, options: argparse.Namespace) -> dict[str, Any] | None:
+    """The whole evaluation for report and card, unless it is not wanted."""
+    if options.no_evaluation:
+        return None
+    # imported by name, since mypy would go on from it into all that Keras leaves without types
+    evaluate = import_module("train.evaluation.evaluate").evaluate
+    print("both: evaluating for the model card", flush=True)
+    found: dict[str, Any] = evaluate(
+        bundle, source.split.test, source.data, options.benchmark, options.train, suite=SUITE
+    )
+    return found
 
 
 def edgetpu_refusals(parts: Sequence[AnyPart], required: bool) -> list[str]:

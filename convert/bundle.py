@@ -1,4 +1,4 @@
-"""Write a bundle, try it as the device would, and install it: NAME-VERSION/ with two models, contract and report."""
+"""Write a bundle, try it as the device would, and install it: NAME-VERSION/ two models, contract, report and card."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import platform
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,13 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from convert.gate import accuracy
-from convert.parts import AnyPart, Part
-from convert.report import report
+from convert.gate import Figure, accuracy
+from convert.parts import ALONE, AnyPart, Part
 from edge.contract import CONTRACT_FILE, ClassifierContract, Contract, LocatorContract, load_bundle
 from edge.errors import InputError
 from edge.judge import Judge
 
-REPORT_FILE = "report.md"
+REPORT_FILE, CARD_FILE = "report.md", "MODEL_CARD.md"
 TOOLS = ("maskgate", "tensorflow", "keras", "ai-edge-litert", "opencv-python-headless", "numpy")
 
 
@@ -53,33 +52,34 @@ def bundles(name: str, place: Path) -> list[tuple[int, Path]]:
     return sorted(found)
 
 
-def write(
-    folder: Path,
-    title: Title,
-    locator: Part[LocatorContract],
-    classifier: Part[ClassifierContract],
-    training: dict[str, Any],
-) -> None:
-    """bundle.json and report.md beside the two models that `folder` holds already."""
-    contract = contract_of(title, locator, classifier, training)
+def write(folder: Path, contract: Contract, pages: Mapping[str, str]) -> None:
+    """bundle.json, and Markdown pages by their file's name, beside the two models that `folder` holds already."""
     content = msgspec.json.format(msgspec.json.encode(contract), indent=1)
     (folder / CONTRACT_FILE).write_bytes(content + b"\n")
-    (folder / REPORT_FILE).write_text(report(contract, locator, classifier), encoding="utf-8")
+    for name, text in pages.items():
+        (folder / name).write_text(text, encoding="utf-8")
 
 
 def contract_of(
-    title: Title, locator: Part[LocatorContract], classifier: Part[ClassifierContract], training: dict[str, Any]
+    title: Title,
+    locator: Part[LocatorContract],
+    classifier: Part[ClassifierContract],
+    together: Sequence[Figure],
+    training: dict[str, Any],
 ) -> Contract:
-    """The whole contract of two parts."""
+    """The whole contract of two parts; `together`: figures of both at work."""
     parts: dict[str, AnyPart] = {"locator": locator, "classifier": classifier}
+    notes = {kind: part.notes.training for kind, part in parts.items()}
+    notes["locator"] = notes["locator"] | {ALONE: locator.notes.score_threshold}
+    figures = {kind: part.figures for kind, part in parts.items()} | {"verified": together}
     return Contract(
         name=title.name,
         version=title.version,
         locator=locator.contract,
         classifier=classifier.contract,
-        training=training | {kind: part.notes.training for kind, part in parts.items()},
+        training=training | notes,
         calibration=[f"{kind}: {name}" for kind, part in parts.items() for name in part.calibration],
-        accuracy={kind: accuracy(part.figures) for kind, part in parts.items()},
+        accuracy={kind: accuracy(some) for kind, some in figures.items() if some},
         tools=tools(),
         notices=list(dict.fromkeys(locator.notes.notices + classifier.notes.notices)),
     )

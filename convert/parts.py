@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,7 +13,16 @@ import msgspec
 
 from convert.edgetpu import compiler_findings, findings
 from convert.float_model import load_model
-from convert.gate import Figure, classifier_figures, figures_of, locator_figures, measure_classifier, measure_locator
+from convert.gate import (
+    Figure,
+    Verified,
+    classifier_figures,
+    figures_of,
+    locator_figures,
+    measure_classifier,
+    measure_locator,
+    verified_figures,
+)
 from convert.graph import Graph, Shape, read_graph
 from convert.photos import Calibration, calibration_faces, calibration_frames
 from convert.quantize import quantize
@@ -20,17 +30,23 @@ from edge.classify import MaskClassifier
 from edge.contract import Bundle, ClassifierContract, LocatorContract, Tensor, sha256
 from edge.errors import InputError
 from edge.interpreter import Network, tensors_of
+from edge.judge import Judge
 from edge.locate import FaceLocator
-from edge.values import LABELS
+from edge.values import LABELS, NO_FACE
+from train import boxes
 from train.datasets import Picture
 from train.float_network import FloatNetwork
+from train.proposals import LEAST_SCORE
+from train.readers import IGNORE
 from train.split import Split
 
 LOCATOR_FILE, CLASSIFIER_FILE = "locator.keras", "classifier.keras"
+FACE_FREE = "face-free pictures"
+ALONE = "score_threshold_alone"  # of a locator that no classifier verifies, in a bundle's notes of its training
 
 
 class LocatorNotes(msgspec.Struct, frozen=True):
-    """`locator.json`, what training knows of the locator."""
+    """`locator.json`, what training knows of the locator; its threshold is for a locator that nobody verifies."""
 
     backbone: str
     height: int
@@ -43,13 +59,14 @@ class LocatorNotes(msgspec.Struct, frozen=True):
 
 
 class ClassifierNotes(msgspec.Struct, frozen=True):
-    """`classifier.json`, what training knows of the classifier."""
+    """`classifier.json`, what training knows of the classifier; `labels`: OUTPUTS or the first of them, in order."""
 
-    backbone: str
+    arch: str
     size: int
     margin: float
-    temperature: float
-    score_threshold: float
+    temperature: float = 1.0
+    score_threshold: float = 0.5
+    labels: tuple[str, ...] = LABELS
     notices: list[str] = []
     training: dict[str, Any] = {}
 
@@ -75,7 +92,17 @@ class Source:
         """The photos as a bundle tells of them: nothing that names a machine."""
         split = self.split
         sizes = {"train": split.train, "validation": split.validation, "test": split.test}
-        return {"fingerprint": split.fingerprint} | {f"{part}_pictures": len(each) for part, each in sizes.items()}
+        counts = {f"{part}_pictures": len(each) for part, each in sizes.items()}
+        return {"fingerprint": split.fingerprint} | counts | {"sources": faces_by_source(split)}
+
+
+def faces_by_source(split: Split) -> dict[str, dict[str, int]]:
+    """By source, of all parts together: how many faces have which label, and how many pictures hold none."""
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for picture in (*split.train, *split.validation, *split.test):
+        labels = [each.label for each in picture.boxes if each.label != IGNORE]
+        counts[picture.source].update(labels or [picture.label or FACE_FREE])
+    return {source: dict(sorted(counts[source].items())) for source in sorted(counts)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +148,10 @@ def shipped_locator(bundle: Bundle, folder: Path, compiler: Path | None) -> Part
     shutil.copy(bundle.locator_file, file)
     training = {"taken from": name} | dict(contract.training.get("locator", {}))
     notes = msgspec.convert(
-        msgspec.to_builtins(contract.locator) | {"backbone": training.get("backbone", name)}, LocatorNotes
+        msgspec.to_builtins(contract.locator)
+        | {"backbone": training.get("backbone", name)}
+        | {"score_threshold": training.get(ALONE, contract.locator.score_threshold)},
+        LocatorNotes,
     )
     notes = msgspec.structs.replace(notes, training=training, notices=contract.notices)
     calibration = [each.removeprefix("locator: ") for each in contract.calibration if each.startswith("locator: ")]
@@ -136,7 +166,8 @@ def make_classifier(source: Source, folder: Path, compiler: Path | None) -> Part
     notes = read_notes(source.train / "classifier.json", ClassifierNotes)
     check_trained_on(source.split, notes, "classifier")
     model = load_model(source.train / CLASSIFIER_FILE, (notes.size, notes.size, 3))
-    calibration = calibration_faces(source.split.train, source.data, notes, source.count, source.seed)
+    locate = boxes.shipped_locator(LEAST_SCORE) if NO_FACE in notes.labels else None
+    calibration = calibration_faces(source.split.train, source.data, notes, source.count, source.seed, locate)
     file = folder / "classifier.tflite"
     graph = _quantized(model, calibration, file)
     problems = edgetpu_problems(file, graph, compiler)
@@ -146,26 +177,55 @@ def make_classifier(source: Source, folder: Path, compiler: Path | None) -> Part
 
 
 def measured_locator(part: Part[LocatorContract], pictures: Sequence[Picture]) -> Part[LocatorContract]:
-    """The part with its figures, float against INT8, from pictures that it was not trained on.
+    """The part with its figures, float against INT8 at the notes' threshold, from pictures it was not trained on.
 
     A shipped locator keeps the figures it has: its float model is not here.
     """
     if part.model is None:
         return part
     print("locator: measuring on the test part", flush=True)
-    contract = part.contract
-    after = Network(part.file, contract.input, [contract.scores, contract.boxes])
-    locators = [FaceLocator(network, contract) for network in (FloatNetwork(part.model), after)]
+    contract = alone(part)
+    locators = [FaceLocator(network, contract) for network in (FloatNetwork(part.model), int8_locator(part))]
     return replace(part, figures=locator_figures(measure_locator(pictures, *locators)))
 
 
 def measured_classifier(part: Part[ClassifierContract], pictures: Sequence[Picture]) -> Part[ClassifierContract]:
     """The part with its figures, float against INT8, from pictures that it was not trained on."""
     print("classifier: measuring on the test part", flush=True)
-    contract = part.contract
-    after = Network(part.file, contract.input, [contract.logits])
-    classifiers = [MaskClassifier(network, contract) for network in (FloatNetwork(part.model), after)]
-    return replace(part, figures=classifier_figures(measure_classifier(pictures, contract, *classifiers)))
+    networks = FloatNetwork(part.model), int8_classifier(part)
+    classifiers = [MaskClassifier(network, part.contract) for network in networks]
+    return replace(part, figures=classifier_figures(measure_classifier(pictures, part.contract, *classifiers)))
+
+
+def measured_together(
+    locator: Part[LocatorContract], classifier: Part[ClassifierContract], pictures: Sequence[Picture]
+) -> list[Figure]:
+    """Figures of a classifier that verifies the locator's proposals, float against INT8; none of one that does not."""
+    if NO_FACE not in classifier.contract.labels:
+        return []
+    print("both: measuring on the test part", flush=True)
+    after = int8_locator(locator), int8_classifier(classifier)
+    before = FloatNetwork(locator.model) if locator.model else after[0], FloatNetwork(classifier.model)
+    judges = [
+        Judge(FaceLocator(finds, locator.contract), MaskClassifier(tells, classifier.contract), classifier.contract)
+        for finds, tells in (before, after)
+    ]
+    return verified_figures(measure_locator(pictures, *map(Verified, judges)))
+
+
+def alone(part: Part[LocatorContract]) -> LocatorContract:
+    """The contract of a locator that no classifier verifies."""
+    return msgspec.structs.replace(part.contract, score_threshold=part.notes.score_threshold)
+
+
+def int8_locator(part: Part[LocatorContract]) -> Network:
+    """The locator as the device runs it."""
+    return Network(part.file, part.contract.input, [part.contract.scores, part.contract.boxes])
+
+
+def int8_classifier(part: Part[ClassifierContract]) -> Network:
+    """The classifier as the device runs it."""
+    return Network(part.file, part.contract.input, [part.contract.logits])
 
 
 def check_trained_on(split: Split, notes: LocatorNotes | ClassifierNotes, kind: str) -> None:
@@ -209,7 +269,7 @@ def locator_contract(notes: LocatorNotes, file: Path) -> LocatorContract:
 
 def classifier_contract(notes: ClassifierNotes, file: Path) -> ClassifierContract:
     """The classifier's part of the contract, its tensors as the runtime has them."""
-    input, (logits,) = tensors(file, [(1, len(LABELS))])
+    input, (logits,) = tensors(file, [(1, len(notes.labels))])
     return ClassifierContract(
         file=file.name,
         sha256=sha256(file),
@@ -217,7 +277,7 @@ def classifier_contract(notes: ClassifierNotes, file: Path) -> ClassifierContrac
         colour_order="RGB",
         input=input,
         logits=logits,
-        labels=LABELS,
+        labels=notes.labels,
         margin=notes.margin,
         temperature=notes.temperature,
         score_threshold=notes.score_threshold,

@@ -1,13 +1,10 @@
-"""The photos that convert needs: a calibration set from the training part, faces and frames from the test part."""
+"""The photos that convert needs: a calibration set from the training part, faces and frames of the others."""
 
 from __future__ import annotations
 
-import json
 import random
-import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import TypeVar
@@ -15,14 +12,15 @@ from typing import TypeVar
 from edge.errors import InputError
 from edge.picture import read_picture
 from edge.preprocess import Framing, Size, frame_input
-from edge.values import LABELS, Rgb
-from train.boxes import with_boxes
+from edge.values import NO_FACE, OUTPUTS, Face, Rgb
+from train.boxes import Locate
 from train.crops import Crop, LabelledFace, cut, labelled_faces
 from train.datasets import NEGATIVES, SCENES, Picture
-from train.split import Split, prepare
+from train.measure import LocatedPicture
+from train.proposals import propose
+from train.readers import IGNORE
 
-DATA_FILE, SPLIT_FILE, AUDIT_FILE = "data.txt", "split.csv", "audit.json"
-
+NO_FACES = 0.25  # of the calibration pictures of a classifier that tells what is no face
 
 Item = TypeVar("Item")
 
@@ -38,62 +36,50 @@ class Calibration:
     pictures: list[Rgb]
 
 
-def find_photos(train: Path, data: Path | None) -> Path:
-    """The folder that the models were trained on: `data`, or what training noted down. InputError if it is gone."""
-    noted = train / DATA_FILE
-    if data is None and not noted.is_file():
-        raise InputError(f"{noted}: no such file; run `make train` first, or give --data DIR")
-    folder = data or Path(noted.read_text(encoding="utf-8").strip())
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder; give --data DIR, the photos that the models were trained on")
-    return folder
-
-
-def read_split(data: Path, train: Path) -> Split:
-    """The parts that training used, faces without a box given one as in training.
-
-    InputError if training left no split, or if the data would be split otherwise today: a new split would measure on
-    photos that were trained on.
-    """
-    try:
-        noted = {name: (train / name).read_bytes() for name in (SPLIT_FILE, AUDIT_FILE)}
-        seed = int(json.loads(noted[AUDIT_FILE])["seed"])
-    except OSError as error:
-        raise InputError(f"{error.filename}: cannot be read ({error.strerror}); run `make train` first") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{train / AUDIT_FILE}: not what training writes; run `make train` again") from error
-    with tempfile.TemporaryDirectory() as copy:
-        for name in noted:
-            shutil.copy(train / name, copy)
-        split = prepare(data, Path(copy), seed)
-        if Path(copy, SPLIT_FILE).read_bytes() != noted[SPLIT_FILE]:
-            raise InputError(f"{data}: the photos are not those of {train / SPLIT_FILE}; run `make train` again")
-    return replace(split, train=with_boxes(split.train), test=with_boxes(split.test))
-
-
 def calibration_frames(pictures: Sequence[Picture], data: Path, size: Size, count: int, seed: int) -> Calibration:
     """Whole pictures that a camera could have taken, as the locator gets them; `count` at most, drawn by `seed`."""
     chosen = _draw([picture for picture in pictures if picture.kind in (SCENES, NEGATIVES)], count, seed)
     return Calibration(_names(chosen, data), [frame_input(read_picture(each.path), size)[0] for each in chosen])
 
 
-def calibration_faces(pictures: Sequence[Picture], data: Path, framing: Framing, count: int, seed: int) -> Calibration:
-    """Crops as the classifier gets them, one a picture; `count` at most, drawn by `seed`."""
+def calibration_faces(
+    pictures: Sequence[Picture], data: Path, framing: Framing, count: int, seed: int, locate: Locate | None = None
+) -> Calibration:
+    """Crops as the classifier gets them, one a picture; `count` at most, drawn by `seed`.
+
+    locate: of a classifier that learnt what is no face, the locator whose false detections it learnt from; a share of
+    the crops are such detections then, or the range of that output would be cut off.
+    """
     chance = random.Random(seed)
-    faces = [chance.choice(list(some)) for _, some in _by_picture(pictures)]
-    chosen = _draw(faces, count, seed)
+    faces = [chance.choice(list(some)) for _, some in _by_picture(labelled_faces(pictures))]
+    wrong = _taken_for_faces(pictures, round(NO_FACES * count), seed, locate) if locate else []
+    chosen = _draw(faces, count - len(wrong), seed) + wrong
     crop = Crop(framing.size, framing.margin)
     crops = [cut(read_picture(face.picture.path), face, crop) for face in chosen]
     return Calibration(_names([face.picture for face in chosen], data), crops)
 
 
-def faces_of(pictures: Sequence[Picture], framing: Framing) -> Iterator[tuple[str, Rgb]]:
-    """Every labelled face: its label, `covered` as without_mask, and its crop uint8 (size, size, 3)."""
+def _taken_for_faces(pictures: Sequence[Picture], count: int, seed: int, locate: Locate) -> list[LabelledFace]:
+    """False detections, one a picture."""
+    whole = [picture for picture in pictures if picture.kind in (SCENES, NEGATIVES)]
+    random.Random(seed).shuffle(whole)
+    number = OUTPUTS.index(NO_FACE)
+    wrong: list[LabelledFace] = []
+    for picture in whole:
+        if len(wrong) == count:
+            break
+        found = labelled_faces([picture], propose([picture], locate))
+        wrong += [face for face in found if face.label == number][:1]
+    return wrong
+
+
+def faces_of(pictures: Sequence[Picture], framing: Framing) -> Iterator[tuple[LabelledFace, Rgb]]:
+    """Every labelled face and its crop, uint8 (size, size, 3)."""
     crop = Crop(framing.size, framing.margin)
-    for picture, faces in _by_picture(pictures):
+    for picture, faces in _by_picture(labelled_faces(pictures)):
         rgb = read_picture(picture.path)
         for face in faces:
-            yield LABELS[face.label], cut(rgb, face, crop)
+            yield face, cut(rgb, face, crop)
 
 
 def frames_of(pictures: Sequence[Picture]) -> Iterator[tuple[Picture, Rgb]]:
@@ -103,8 +89,15 @@ def frames_of(pictures: Sequence[Picture]) -> Iterator[tuple[Picture, Rgb]]:
             yield picture, read_picture(picture.path)
 
 
-def _by_picture(pictures: Sequence[Picture]) -> Iterable[tuple[Picture, Iterator[LabelledFace]]]:
-    return groupby(labelled_faces(pictures), key=lambda face: face.picture)
+def located(picture: Picture, rgb: Rgb, found: Sequence[Face]) -> LocatedPicture:
+    """A picture with what was found in it, to be counted."""
+    faces = tuple(each.box for each in picture.boxes if each.label != IGNORE)
+    ignored = tuple(each.box for each in picture.boxes if each.label == IGNORE)
+    return LocatedPicture(picture.path.name, picture.source, rgb, faces, ignored, tuple(found))
+
+
+def _by_picture(faces: Sequence[LabelledFace]) -> Iterable[tuple[Picture, Iterator[LabelledFace]]]:
+    return groupby(faces, key=lambda face: face.picture)
 
 
 def _draw(items: Sequence[Item], count: int, seed: int) -> list[Item]:

@@ -1,27 +1,43 @@
-"""The card of a bundle, for people: what it is, how good, made of what."""
+"""report.md: how a bundle's models are fed, what quantisation cost, how they stand beside the shipped ones."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from convert.card import warning
+from convert.compare import RULE
 from convert.edgetpu import SOURCE
 from convert.gate import Figure, table
 from convert.graph import multiply_adds
-from convert.parts import AnyPart, Part
+from convert.parts import AnyPart, LocatorNotes, Part
+from convert.tables import evaluation_tables
 from edge.contract import ClassifierContract, Contract, LocatorContract
 
 
-def report(contract: Contract, locator: Part[LocatorContract], classifier: Part[ClassifierContract]) -> str:
-    """report.md, in Markdown."""
+def report(
+    contract: Contract,
+    locator: Part[LocatorContract],
+    classifier: Part[ClassifierContract],
+    figures: Sequence[Figure],
+    beside: str,
+    evaluation: dict[str, Any] | None = None,
+) -> str:
+    """report.md, in Markdown.
+
+    figures: of the gate. beside: the table that holds it against the shipped bundle, or why there is none.
+    """
     parts: dict[str, AnyPart] = {"locator": locator, "classifier": classifier}
     sections = [
+        *([warning(contract)] if contract.forced else []),
         f"# {contract.name}-{contract.version}",
         "Two INT8 networks that tell of each face before a camera whether it wears its mask properly: a locator finds "
         "faces, a classifier tells `with_mask`, `without_mask` and `incorrect` (nose or chin bare) apart. bundle.json "
-        "says how to feed and read them.",
+        "says how to feed and read them, MODEL_CARD.md what they are for and what they are not.",
         _models(locator, classifier),
-        _gate(locator.figures + classifier.figures),
+        *(evaluation_tables(evaluation) if evaluation else []),
+        _gate(figures),
+        f"## Beside the shipped bundle\n\n{RULE}\n\n{beside}",
         _edge_tpu(parts),
         _data(contract, parts),
         *(_listed(f"Training of the {kind}", _plain(part.notes.training)) for kind, part in parts.items()),
@@ -31,15 +47,20 @@ def report(contract: Contract, locator: Part[LocatorContract], classifier: Part[
     return "\n\n".join(sections) + "\n"
 
 
+def _made_as(part: AnyPart) -> str:
+    return part.notes.backbone if isinstance(part.notes, LocatorNotes) else part.notes.arch
+
+
 def _models(locator: Part[LocatorContract], classifier: Part[ClassifierContract]) -> str:
     find, tell = locator.contract, classifier.contract
     rows = [
         ("", "locator", "classifier"),
-        ("backbone", locator.notes.backbone, classifier.notes.backbone),
+        ("architecture", _made_as(locator), _made_as(classifier)),
         ("input, RGB pixels", f"{find.width} x {find.height}", f"{tell.size} x {tell.size}"),
         ("multiply-adds, millions", *(f"{multiply_adds(part.graph) / 1e6:.1f}" for part in (locator, classifier))),
         ("file, kB", *(f"{part.file.stat().st_size / 1000:.0f}" for part in (locator, classifier))),
         ("score at least", f"{find.score_threshold:g}", f"{tell.score_threshold:g}, else unknown"),
+        ("face at least", "", f"{tell.face_threshold:g}, locator's score x the classifier's"),
         ("", f"suppression over IoU {find.overlap_threshold:g}", f"temperature {tell.temperature:.3g}"),
         ("", f"strides {', '.join(map(str, find.strides))}", f"margin {100 * tell.margin:g} % a side"),
     ]
@@ -53,7 +74,9 @@ def _gate(figures: Sequence[Figure]) -> str:
             "",
             "On the test part of the training data, never trained on, both through the device's own code: the float "
             "models by Keras, the INT8 models by the device's interpreter. A verdict is the likeliest label; unknown "
-            "and refused are what the device makes of it with its threshold. A limit is never finer than one sample.",
+            "and refused are what the device makes of it with its threshold. Verified is what the classifier leaves of "
+            "the locator's proposals, at the bundle's thresholds; the locator alone stands at the threshold that "
+            "training chose for it. A limit is never finer than one sample.",
             "",
             table(figures),
         ]

@@ -14,11 +14,12 @@ from convert.__main__ import main
 from convert.bundle import try_out
 from convert.float_model import load_model
 from convert.graph import read_graph
+from convert.parts import ALONE
 from edge.contract import Bundle, load_bundle
 from edge.interpreter import Network
 from edge.judge import Judge
 from edge.picture import read_picture
-from edge.values import INCORRECT, WITH_MASK, WITHOUT_MASK
+from edge.values import INCORRECT, LABELS, OUTPUTS, WITH_MASK, WITHOUT_MASK
 from train.float_network import FloatNetwork
 from train.split import prepare
 
@@ -64,40 +65,47 @@ def locator() -> Any:
     return keras.Model(raw, network(raw))
 
 
-def classifier(size: int, offset: float) -> Any:
-    """Raw RGB -> logits: how much red, blue and green there is, all raised by `offset`."""
+def classifier(size: int, offset: float, outputs: tuple[str, ...]) -> Any:
+    """Raw RGB -> logits: how much red, blue and green there is, all raised by `offset`; the dark is no face."""
     import keras
     from keras import layers
 
     pixels = keras.Input((size, size, 3))
     x = layers.ReLU(6.0)(layers.Conv2D(3, 3, padding="same", name="blur")(pixels))
-    logits = layers.Dense(3, name="logits")(layers.GlobalAveragePooling2D()(x))
+    logits = layers.Dense(len(outputs), name="logits")(layers.GlobalAveragePooling2D()(x))
     network = keras.Model(pixels, logits, name="network")
     kernel = np.zeros((3, 3, 3, 3))
     for channel in range(3):
         kernel[:, :, channel, channel] = 1 / 9
     network.get_layer("blur").set_weights([kernel + near(0.0, kernel.shape, 5), np.zeros(3)])
-    weights = np.zeros((3, 3))
+    weights = np.zeros((3, len(outputs)))
     for number, channel in enumerate(CHANNEL_OF.values()):
         weights[channel, number] = 10.0
-    network.get_layer("logits").set_weights([weights + near(0.0, weights.shape, 6), np.full(3, offset)])
+    bias = offset + np.array([0.0, 0.0, 0.0, 2.0])[: len(outputs)]
+    network.get_layer("logits").set_weights([weights + near(0.0, weights.shape, 6), bias])
     raw = keras.Input((size, size, 3))
     return keras.Model(raw, network(layers.Rescaling(1 / 128, -1, name="normalise")(raw)))
 
 
-def train(photos: Path, folder: Path, offset: float = 0.0) -> None:
+def train(photos: Path, folder: Path, offset: float = 0.0, outputs: tuple[str, ...] = OUTPUTS) -> None:
     """Leave in `folder` what training would."""
     folder.mkdir()
     mark = prepare(photos, folder, seed=0).fingerprint
     locator().save(folder / "locator.keras")
-    classifier(32, offset).save(folder / "classifier.keras")
+    classifier(32, offset, outputs).save(folder / "classifier.keras")
     size = {"backbone": "squares", "height": SIDE, "width": SIDE, "strides": STRIDES}
     least = {"score_threshold": 0.5, "overlap_threshold": 0.45}
     training = {"training": {"data": mark}}
     (folder / "locator.json").write_text(json.dumps(size | least | training | {"notices": ["made by hand"]}))
-    crop = {"backbone": "colours", "size": 32, "margin": 0.1, "temperature": 1.0, "score_threshold": 0.5}
+    crop = {"arch": "colours", "size": 32, "margin": 0.1, "temperature": 1.0, "labels": outputs}
     (folder / "classifier.json").write_text(json.dumps(crop | training))
     (folder / "data.txt").write_text(str(photos))
+
+
+def convert(folder: Path, *more: str, evaluation: str = "--no-evaluation") -> int:
+    """Make a bundle of what lies in folder/train, in folder/out; the exit code."""
+    places = ["--train", str(folder / "train"), "--out", str(folder / "out")]
+    return main([*places, "--calibration", "20", evaluation, *more])
 
 
 @pytest.fixture(scope="module")
@@ -105,8 +113,7 @@ def made(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, 
     """Where the models were trained, and the bundle made of them."""
     folder = tmp_path_factory.mktemp("made")
     train(photos, folder / "train")
-    arguments = ["--train", str(folder / "train"), "--out", str(folder / "out"), "--calibration", "20"]
-    assert main([*arguments, "--name", "squares", "--version", "3"]) == 0
+    assert convert(folder, "--name", "squares", "--version", "3") == 0
     assert [each.name for each in (folder / "out").iterdir()] == ["squares-3"]
     return folder / "train", load_bundle(folder / "out" / "squares-3")
 
@@ -123,6 +130,38 @@ def test_the_bundle_judges_as_the_networks_were_made_to(made: tuple[Path, Bundle
                 assert best.box.iou(true.box) > 0.8
                 right += best.classification.label == true.label
     assert right >= 10
+
+
+def test_thresholds_are_chosen_where_the_classifier_verifies_what_the_locator_finds(made: tuple[Path, Bundle]):
+    find, tell = made[1].contract.locator, made[1].contract.classifier
+    assert find.score_threshold < 0.5
+    assert 0.05 <= tell.face_threshold <= 0.9
+    assert tell.score_threshold >= 0.5
+    figures = made[1].contract.accuracy["verified"]
+    assert figures["verified recall of near faces"]["int8"] >= 0.95
+    assert figures["verified precision of near faces"]["int8"] >= 0.95
+
+
+def test_a_bundle_that_falls_below_the_shipped_one_is_refused_unless_it_is_forced(
+    made: tuple[Path, Bundle], photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    train(photos, tmp_path / "train")
+    blind = locator()
+    blue_alone = near(0.1 / 1024, (32, 32, 3, 1), 1) * np.array([-1.0, -1.0, 1.0])[:, np.newaxis]
+    blind.get_layer("network").get_layer("bright").set_weights([blue_alone, np.array([-8.0])])
+    blind.save(tmp_path / "train" / "locator.keras")
+    against = "--version", "1", "--against", str(made[1].folder)
+    assert convert(tmp_path, *against) == 1
+    said = capsys.readouterr()
+    assert "convert: refused: near faces found: " in said.err and "--force" in said.err
+    assert "squares-3 | samples" in said.out
+    assert list((tmp_path / "out").iterdir()) == []
+    assert convert(tmp_path, *against, "--force") == 0
+    bundle = tmp_path / "out" / "maskgate-1"
+    (forced, *_) = load_bundle(bundle).contract.forced
+    assert forced.startswith("near faces found: ")
+    for page in ("report.md", "MODEL_CARD.md"):
+        assert "--force" in (bundle / page).read_text().splitlines()[0]
 
 
 def test_inputs_mean_pixels_minus_128_and_nothing_else(made: tuple[Path, Bundle]):
@@ -174,6 +213,16 @@ def test_the_report_and_the_contract_carry_the_gates_figures(made: tuple[Path, B
     assert "classifier verdict agreement" in (made[1].folder / "report.md").read_text()
 
 
+def test_the_evaluation_stands_in_the_report_and_in_the_card(made: tuple[Path, Bundle], photos: Path, tmp_path: Path):
+    (tmp_path / "train").symlink_to(made[0])
+    assert convert(tmp_path, "--version", "1", evaluation=f"--benchmark={photos / 'scenes'}") == 0
+    bundle = tmp_path / "out" / "maskgate-1"
+    for page in ("report.md", "MODEL_CARD.md"):
+        text = (bundle / page).read_text()
+        assert "benchmark" in text and "near faces found" in text and "## INT8 against float" in text
+        assert str(photos.parent) not in text
+
+
 def test_nothing_in_a_bundle_names_the_machine(made: tuple[Path, Bundle], photos: Path):
     for file in made[1].folder.iterdir():
         assert str(photos.parent).encode() not in file.read_bytes()
@@ -182,13 +231,15 @@ def test_nothing_in_a_bundle_names_the_machine(made: tuple[Path, Bundle], photos
 def test_a_classifier_trained_alone_goes_with_the_shipped_locator(
     made: tuple[Path, Bundle], tmp_path: Path, photos: Path
 ):
-    train(photos, tmp_path / "train")
+    train(photos, tmp_path / "train", outputs=LABELS)
     for name in ("locator.keras", "locator.json"):
         (tmp_path / "train" / name).unlink()
-    arguments = ["--train", str(tmp_path / "train"), "--out", str(tmp_path / "out"), "--calibration", "20"]
-    assert main([*arguments, "--version", "1", "--locator", str(made[1].folder)]) == 0
+    assert convert(tmp_path, "--version", "1", "--locator", str(made[1].folder)) == 0
     first, second = made[1].contract, load_bundle(tmp_path / "out" / "maskgate-1").contract
-    assert second.locator == first.locator
+    assert second.locator.sha256 == first.locator.sha256
+    # nobody verifies what it finds any more
+    assert second.classifier.face_threshold == 0.0
+    assert second.locator.score_threshold == first.training["locator"][ALONE] == 0.5
     assert second.accuracy["locator"] == first.accuracy["locator"]
     assert second.training["locator"]["taken from"] == "squares-3"
     assert second.notices == ["made by hand"]
@@ -197,8 +248,7 @@ def test_a_classifier_trained_alone_goes_with_the_shipped_locator(
 def test_a_network_that_quantisation_ruins_is_refused(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     # softmax does not mind what all logits have in common, eight bits do
     train(photos, tmp_path / "train", offset=30_000.0)
-    arguments = ["--train", str(tmp_path / "train"), "--out", str(tmp_path / "out"), "--calibration", "20"]
-    assert main(arguments) == 1
+    assert convert(tmp_path) == 1
     said = capsys.readouterr()
     assert "convert: refused: classifier accuracy" in said.err and "FAIL" in said.out
     assert list((tmp_path / "out").iterdir()) == []
@@ -211,10 +261,10 @@ def test_a_network_the_edge_tpu_cannot_run_is_refused_unless_it_may_be(
     compiler.write_text("#!/bin/sh\necho 'CONV_2D  1  Operation version not supported'\n")
     compiler.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    arguments = ["--train", str(made[0]), "--out", str(tmp_path / "out"), "--calibration", "20", "--version", "1"]
-    assert main(arguments) == 1
+    (tmp_path / "train").symlink_to(made[0])
+    assert convert(tmp_path, "--version", "1") == 1
     assert "CONV_2D: Operation version not supported" in capsys.readouterr().err
     assert list((tmp_path / "out").iterdir()) == []
-    assert main([*arguments, "--no-edgetpu"]) == 0
+    assert convert(tmp_path, "--version", "1", "--no-edgetpu") == 0
     try_out(tmp_path / "out" / "maskgate-1")
     assert "Operation version not supported" in (tmp_path / "out" / "maskgate-1" / "report.md").read_text()

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from convert.__main__ import edgetpu_refusals, main
+from convert.__main__ import against_shipped, edgetpu_refusals, main
+from edge.contract import Bundle
+from edge.errors import BundleError
 from train.split import prepare
 
 
@@ -31,7 +33,7 @@ def test_without_models_too(photos: Path, tmp_path: Path, capsys: pytest.Capture
     prepare(photos, tmp_path, seed=0)
     arguments = ["--train", str(tmp_path), "--data", str(photos), "--out", str(tmp_path / "out")]
     assert "classifier.json" in error_of(arguments, capsys)
-    card = {"backbone": "x", "size": 32, "margin": 0.1, "temperature": 1, "score_threshold": 0.5}
+    card = {"arch": "x", "size": 32, "margin": 0.1, "temperature": 1}
     (tmp_path / "classifier.json").write_text(json.dumps(card))
     assert "classifier.keras: no such file; run `make train`" in error_of(arguments, capsys)
 
@@ -54,6 +56,15 @@ def test_an_edge_tpu_may_be_done_without(tmp_path: Path, capsys: pytest.CaptureF
     assert edgetpu_refusals([Converted], required=True) == said
     assert edgetpu_refusals([Converted], required=False) == []
     assert said[0] in capsys.readouterr().out
+
+
+def test_where_no_bundle_is_shipped_there_is_nothing_to_fall_below(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("edge.contract.DEFAULT_BUNDLES", tmp_path)
+    new = Bundle(tmp_path, None)  # type: ignore[arg-type]
+    compared, told = against_shipped(new, None, [])
+    assert compared == [] and "Not held against a shipped bundle: no bundle in" in told
+    with pytest.raises(BundleError, match="cannot read"):
+        against_shipped(new, tmp_path / "gone", [])
 
 
 def test_tensorflow_is_loaded_only_when_something_is_converted():

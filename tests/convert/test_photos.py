@@ -1,12 +1,15 @@
-import shutil
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pytest
 
-from convert.photos import calibration_faces, calibration_frames, faces_of, find_photos, frames_of, read_split
+from convert.photos import calibration_faces, calibration_frames, faces_of, frames_of, located
 from edge.errors import InputError
-from edge.values import LABELS
+from edge.values import WITH_MASK, Box, Face
+from train.datasets import Picture
+from train.noted import read_split
+from train.readers import IGNORE, LabelledBox
 from train.split import prepare
 
 
@@ -29,48 +32,6 @@ def trained(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_the_photos_are_where_training_noted_them(photos: Path, trained: Path):
-    assert find_photos(trained, None) == photos
-
-
-def test_given_photos_win_over_noted_ones(trained: Path, tmp_path: Path):
-    assert find_photos(trained, tmp_path) == tmp_path
-
-
-@pytest.mark.parametrize("noted", [None, "/gone/with/the/wind"])
-def test_photos_that_are_not_there_are_an_error(noted: str | None, tmp_path: Path):
-    if noted:
-        (tmp_path / "data.txt").write_text(noted)
-    with pytest.raises(InputError, match="--data DIR"):
-        find_photos(tmp_path, None)
-
-
-def test_the_split_is_the_one_that_training_used(photos: Path, trained: Path):
-    before = (trained / "split.csv").read_bytes()
-    split = read_split(photos, trained)
-    assert split == prepare(photos, trained, seed=3)
-    assert (trained / "split.csv").read_bytes() == before
-
-
-def test_photos_that_changed_since_training_are_refused(photos: Path, trained: Path, tmp_path: Path):
-    changed = tmp_path / "photos"
-    shutil.copytree(photos, changed)
-    (changed / "negatives" / "room_0.png").unlink()
-    before = (trained / "split.csv").read_bytes()
-    with pytest.raises(InputError, match="not those of"):
-        read_split(changed, trained)
-    assert (trained / "split.csv").read_bytes() == before
-
-
-@pytest.mark.parametrize("audit", [None, "{}", "not json"])
-def test_without_a_split_training_is_asked_for(audit: str | None, photos: Path, tmp_path: Path):
-    if audit:
-        (tmp_path / "split.csv").write_text("path\n")
-        (tmp_path / "audit.json").write_text(audit)
-    with pytest.raises(InputError, match="make train"):
-        read_split(photos, tmp_path)
-
-
 def test_calibration_frames_are_drawn_from_the_given_pictures(photos: Path, trained: Path):
     pictures = read_split(photos, trained).train
     calibration = calibration_frames(pictures, photos, Size(64, 48), 5, seed=1)
@@ -84,6 +45,18 @@ def test_calibration_faces_come_from_as_many_pictures(photos: Path, trained: Pat
     calibration = calibration_faces(read_split(photos, trained).train, photos, Framing(24, 0.1), 12, seed=1)
     assert len(set(calibration.names)) == 12
     assert [rgb.shape for rgb in calibration.pictures] == [(24, 24, 3)] * 12
+
+
+def test_a_classifier_that_learnt_what_is_no_face_is_shown_some(photos: Path, trained: Path):
+    pictures = read_split(photos, trained).train
+    corner = Box(90, 90, 125, 125)
+    calibration = calibration_faces(
+        pictures, photos, Framing(24, 0.1), 12, seed=1, locate=lambda rgb: [Face(corner, 0.2)]
+    )
+    crops = [name for name in calibration.names if name.startswith("crops/")]
+    assert len(calibration.names) == 12
+    dark = sum(rgb.max() < 120 for rgb in calibration.pictures)
+    assert dark == 3 and len(crops) < 10
 
 
 def test_the_seed_decides_what_is_drawn(photos: Path, trained: Path):
@@ -109,4 +82,13 @@ def test_every_labelled_face_of_scenes_and_crops_is_cut(photos: Path, trained: P
     faces = list(faces_of(pictures, Framing(24, 0.0)))
     assert len(faces) == wanted
     # the colour tells the label: red, blue, green
-    assert all(LABELS[(0, 2, 1)[int(rgb.mean((0, 1)).argmax())]] == label for label, rgb in faces)
+    assert all((0, 2, 1)[int(rgb.mean((0, 1)).argmax())] == face.label for face, rgb in faces)
+
+
+def test_boxes_to_ignore_are_no_faces():
+    face, other = Box(0, 0, 10, 10), Box(20, 20, 30, 30)
+    picture = Picture(
+        Path("a.png"), "scenes", "here", "a", None, (LabelledBox(WITH_MASK, face), LabelledBox(IGNORE, other))
+    )
+    seen = located(picture, np.zeros((40, 40, 3), np.uint8), [Face(other, 0.9)])
+    assert (seen.truth, seen.ignore, seen.found) == ((face,), (other,), (Face(other, 0.9),))

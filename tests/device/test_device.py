@@ -10,6 +10,7 @@ import csv
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from itertools import pairwise
@@ -19,6 +20,7 @@ import cv2
 import pytest
 
 from edge.demo.scene import SceneCamera
+from edge.values import Box
 
 pytestmark = pytest.mark.device
 
@@ -35,29 +37,44 @@ LIT = {name: 1 for name in DARK}
 
 
 @pytest.fixture(scope="module")
-def picture():
-    """A picture with one bare face."""
+def scene():
+    return SceneCamera(FPS)
+
+
+@pytest.fixture(scope="module")
+def media():
+    """The folder of what goes along to the device, empty at first."""
+    folder = BUILD / "media"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pictures(media, scene):
+    """A bare face; and visitors at a door, bare and masked, in good light and in bad."""
     from skimage.data import astronaut
 
-    file = BUILD / "media/face.png"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(file), cv2.cvtColor(astronaut(), cv2.COLOR_RGB2BGR))
-    return file
+    write_picture(media / "face.png", astronaut())
+    last = round(max(visit.steps[-1].time for visit in scene.visits) * FPS)
+    for number, k in enumerate(range(0, last, last // 8)):
+        rgb = scene.frame(k).rgb
+        write_picture(media / f"door_{number}.png", rgb if number % 2 else rgb // 3)
+    return sorted(media.glob("*.png"))
 
 
 @pytest.fixture(scope="module")
-def films(picture):
+def films(media, scene):
     """A visitor who comes bare, puts a mask on and leaves; and the same one standing there masked."""
-    scene = SceneCamera(FPS)
     visitor, *_ = scene.visits
     leaving, gone = (step.time for step in visitor.steps[-2:])
-    write_film(picture.with_name("visit.avi"), frames(scene, 0.0, gone + LAG))
+    write_film(media / "visit.avi", frames(scene, 0.0, gone + LAG))
     masked = frames(scene, visitor.masked_from + 0.6, leaving - 0.4)
-    write_film(picture.with_name("masked.avi"), (masked + masked[::-1]) * 5)
+    write_film(media / "masked.avi", (masked + masked[::-1]) * 5)
 
 
 @pytest.fixture(scope="module")
-def device(films):
+def device(films, pictures):
     """Boots the device; gives a function from a check's name to what was seen."""
     build = [ROOT / "tests/device/build.sh"]
     built = subprocess.run(build, stderr=subprocess.PIPE, text=True, env=os.environ | {"PYTHON": sys.executable})
@@ -95,6 +112,10 @@ def frames(scene, start, end):
     return [scene.frame(k).rgb for k in range(round(start * FPS), round(end * FPS))]
 
 
+def write_picture(file, rgb):
+    assert cv2.imwrite(str(file), cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
+
+
 def write_film(file, pictures):
     height, width = pictures[0].shape[:2]
     writer = cv2.VideoWriter(str(file), cv2.VideoWriter.fourcc(*"MJPG"), FPS, (width, height))
@@ -126,6 +147,10 @@ def last_driven(facts):
     return {name: level for _, name, level in facts["driven"]}
 
 
+def box_of(row):
+    return Box(*(float(row[edge]) for edge in Box._fields))
+
+
 def has_order(states, wanted):
     """Whether `wanted` comes within `states`, in that order."""
     left = iter(states)
@@ -136,16 +161,17 @@ def test_the_package_runs_on_an_arm64_device(device):
     assert device("machine")["machine"] == "aarch64"
 
 
-def test_a_picture_is_judged_as_on_the_workstation(device, picture, tmp_path):
+def test_pictures_are_judged_as_on_the_workstation(device, pictures, tmp_path):
     table = tmp_path / "faces.csv"
-    command = [sys.executable, "-m", "edge", "detect", str(picture), "--csv", str(table)]
+    command = [sys.executable, "-m", "edge", "detect", *map(str, pictures), "--csv", str(table)]
     subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
-    here, there = (list(csv.DictReader(text.splitlines())) for text in (table.read_text(), device("picture")["csv"]))
-    assert [row["label"] for row in there] == [row["label"] for row in here] != []
+    here, there = (list(csv.DictReader(text.splitlines())) for text in (table.read_text(), device("pictures")["csv"]))
+    assert [(row["image"], row["label"]) for row in there] == [(row["image"], row["label"]) for row in here]
+    assert {"with_mask", "without_mask"} <= {row["label"] for row in here}
     for ours, theirs in zip(here, there, strict=True):
         assert float(theirs["score"]) == pytest.approx(float(ours["score"]), abs=0.02)
-        for edge in ("x_min", "y_min", "x_max", "y_max"):
-            assert float(theirs[edge]) == pytest.approx(float(ours[edge]), abs=2.0)
+        # the processors round differently, and one step of the locator's eight bits is some 6 % of a face's size
+        assert box_of(ours).iou(box_of(theirs)) >= 0.9
 
 
 @pytest.mark.parametrize(

@@ -163,16 +163,17 @@ def camera_unplugged(chip: Chip) -> Facts:
     return facts | {"unplugged": unplugged, "plugged": plugged}
 
 
-def picture(chip: Chip) -> Facts:
+def pictures(chip: Chip) -> Facts:
     table = Path("/tmp/faces.csv")
-    result = subprocess.run([*MASKGATE, "detect", "face.png", "--csv", str(table)], capture_output=True, text=True)
+    files = sorted(map(str, Path().glob("*.png")))
+    result = subprocess.run([*MASKGATE, "detect", *files, "--csv", str(table)], capture_output=True, text=True)
     rows = table.read_text() if table.exists() else ""
     return {"code": result.returncode, "stdout": result.stdout, "stderr": result.stderr, "csv": rows}
 
 
 CHECKS: dict[str, Callable[[Chip], Facts]] = {
     "machine": machine,
-    "picture": picture,
+    "pictures": pictures,
     "missing_chip": missing_chip,
     "no_permission": no_permission,
     "busy_line": busy_line,
