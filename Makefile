@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 DATA ?=
+BENCHMARK ?=
 
-.PHONY: help demo test test-slow test-device check format train convert clean
+.PHONY: help demo test test-slow test-device check format train tune convert clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -34,8 +35,11 @@ format: $(VENV)/.dev ## put the code into the project's format
 train: $(VENV)/.train ## DATA=DIR or DATA=kaggle: photos -> two Keras models and a report in build/train/
 	$(PY) -m train both $(if $(DATA),--data $(DATA))
 
-convert: $(VENV)/.train ## Keras models -> INT8 -> accuracy gate -> bundle in build/bundle/
-	$(PY) -m convert
+tune: $(VENV)/.train ## DATA=DIR: search settings for the classifier; goes on where it was interrupted
+	$(PY) -m train tune $(if $(DATA),--data $(DATA))
+
+convert: $(VENV)/.train ## Keras models -> INT8 -> accuracy gate -> bundle in build/bundle/; BENCHMARK=DIR: measured too
+	$(PY) -m convert $(if $(BENCHMARK),--benchmark $(BENCHMARK))
 
 clean: ## remove what was built, but not the environment
 	rm -rf build

@@ -8,13 +8,16 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import cv2
 import keras
 
 from edge.quiet import quiet
 from train.batches import ChanceBatches, Epoch, FixedBatches
+from train.distribute import ALONE, Team, fit_together
 
 History = dict[str, list[float]]
 
@@ -24,6 +27,7 @@ class Plan:
     """How long and how fast.
 
     epochs of `steps` batches each; learning rate after warm-up; patience: epochs without a lower validation loss.
+    optimizer: one of OPTIMIZERS; weight_decay is that of adamw alone.
     """
 
     epochs: int
@@ -32,11 +36,13 @@ class Plan:
     rate: float
     patience: int
     weight_decay: float = 1e-4
+    optimizer: str = "adamw"
 
 
 def set_up(seed: int) -> None:
-    """Seeds; on a GPU, memory that grows with need and mixed precision."""
+    """Seeds; one core a sample; on a GPU, memory that grows with need and mixed precision."""
     keras.utils.set_random_seed(seed)
+    cv2.setNumThreads(1)  # the batches are made side by side already
     if keras.backend.backend() == "tensorflow":
         with quiet():
             import tensorflow as tf
@@ -58,6 +64,7 @@ def fit(
     work: Path,
     settings: Mapping[str, Any],
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    team: Team = ALONE,
 ) -> History:
     """Train until the plan is done or the validation loss stops falling; leave the best weights in the model.
 
@@ -66,31 +73,33 @@ def fit(
     """
     _keep_if_same(work, {**settings, **asdict(plan)})
     log, best, done = work / "history.csv", work / "best.weights.h5", work / "done"
-    if done.exists():
+    if any(team.from_chief([done.exists()])):
         print(f"{work.name}: trained before with the same data and settings; remove {work} to train it anew")
     else:
-        model.compile(_optimizer(plan), loss, metrics=metrics)
-        ours = [
-            Epoch(batches),
+        with team.scope():
+            model.compile(optimizer(plan), loss, metrics=metrics)
+        stop = keras.callbacks.EarlyStopping(patience=plan.patience, verbose=int(team.chief))
+        kept = [
             keras.callbacks.CSVLogger(log, append=True),
             keras.callbacks.ModelCheckpoint(
                 best, save_best_only=True, save_weights_only=True, initial_value_threshold=_least(log)
             ),
-            keras.callbacks.EarlyStopping(patience=plan.patience, verbose=1),
+            stop,
             keras.callbacks.BackupAndRestore(work / "backup"),
         ]
-        verbose = 1 if sys.stdout.isatty() else 2
-        # not shuffled: every batch is drawn by chance anyway, and its order must survive an interruption
-        model.fit(
-            batches,
-            validation_data=check,
-            epochs=plan.epochs,
-            callbacks=[*ours, *callbacks],
-            verbose=verbose,
-            shuffle=False,
-        )
+        every = [Epoch(batches), *(kept if team.chief else [stop]), *callbacks]
+        if team.workers > 1:
+            fit_together(team, model, batches, check, plan.epochs, every)
+        else:
+            verbose = 1 if sys.stdout.isatty() else 2
+            # not shuffled: every batch is drawn by chance anyway, and its order must survive an interruption
+            model.fit(
+                batches, validation_data=check, epochs=plan.epochs, callbacks=every, verbose=verbose, shuffle=False
+            )
         done.touch()
-    model.load_weights(best)
+    if team.chief:
+        model.load_weights(best)
+    team.share(model.weights)
     return read_history(log)
 
 
@@ -118,9 +127,18 @@ def _least(log: Path) -> float | None:
     return min(read_history(log).get("val_loss", []), default=None)
 
 
-def _optimizer(plan: Plan) -> keras.optimizers.Optimizer:
+OPTIMIZERS = {
+    "sgd": partial(keras.optimizers.SGD, momentum=0.9, nesterov=True),
+    "adam": keras.optimizers.Adam,
+    "adamw": keras.optimizers.AdamW,
+}
+
+
+def optimizer(plan: Plan) -> keras.optimizers.Optimizer:
+    """The plan's, its learning rate warming up and then falling along a cosine."""
     warm_up = min(60, plan.epochs * plan.steps // 4)
     rate = keras.optimizers.schedules.CosineDecay(
         plan.rate / 100, plan.epochs * plan.steps - warm_up, alpha=0.0, warmup_target=plan.rate, warmup_steps=warm_up
     )
-    return keras.optimizers.AdamW(rate, weight_decay=plan.weight_decay, global_clipnorm=5.0)
+    decay = {"weight_decay": plan.weight_decay} if plan.optimizer == "adamw" else {}
+    return OPTIMIZERS[plan.optimizer](rate, global_clipnorm=5.0, **decay)

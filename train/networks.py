@@ -1,13 +1,7 @@
-"""The networks: a MobileNet that classifies crops, and two kinds of anchor-free face locator.
-
-Every model takes raw RGB, float 0 to 255, (batch, H, W, 3). What normalises lies in the layer "normalise", the rest in
-the nested model "network": the INT8 converter takes that one alone, since its input scale does the normalising there.
-"""
+"""Two kinds of anchor-free face locator: YuNet, and a MobileNet with a feature pyramid. Inputs as in `backbones`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,49 +9,10 @@ import keras
 from keras import layers
 
 from edge.errors import InputError
-from edge.values import LABELS
+from train.backbones import FLOAT, body, in_float32, with_input
 
-MOBILENETS = {
-    "mobilenet_0.25": (keras.applications.MobileNet, 0.25),
-    "mobilenet_0.5": (keras.applications.MobileNet, 0.5),
-    "mobilenet_1.0": (keras.applications.MobileNet, 1.0),
-    "mobilenet_v2_1.0": (keras.applications.MobileNetV2, 1.0),
-}
 STRIDES = (8, 16, 32)
-FLOAT = "float32"  # of the outputs, whatever the precision inside
-
-
-def mobilenet(backbone: str, height: int, width: int, weights: str) -> keras.Model:
-    """A backbone without its top; input -1 to 1.
-
-    weights: "imagenet" (downloaded by Keras), "none", or the path of a weights file.
-    Batch normalisation keeps the statistics that came with the weights: those of small mixed batches ruin them.
-    """
-    builder, alpha = MOBILENETS[backbone]
-    given = {"none": None, "imagenet": "imagenet"}.get(weights, weights)
-    try:
-        model = builder(input_shape=(height, width, 3), alpha=alpha, include_top=False, weights=given)
-    except Exception as error:  # Keras raises whatever its download or its reader met
-        remedy = "; without a network give --weights PATH or none" if given == "imagenet" else ""
-        raise InputError(f"--weights {weights} for {backbone}: {str(error).splitlines()[0]}{remedy}") from error
-    if given:
-        freeze_statistics(model)
-    return model
-
-
-def freeze_statistics(model: keras.Model) -> None:
-    """Let every batch normalisation keep its statistics and scales."""
-    for layer in model.layers:
-        if isinstance(layer, layers.BatchNormalization):
-            layer.trainable = False
-
-
-def classifier(backbone: str, size: int, weights: str) -> keras.Model:
-    """Crops, raw RGB (batch, size, size, 3) -> logits (batch, labels)."""
-    body = mobilenet(backbone, size, size, weights)
-    features = layers.GlobalAveragePooling2D()(body.output)
-    logits = layers.Dense(len(LABELS), dtype=FLOAT, name="logits")(layers.Dropout(0.2)(features))
-    return _with_input(keras.Model(body.input, logits, name="network"), normalised=True)
+FARTHEST = 3.0  # strides from a cell to a centre, and logarithm of a side; no face asks for more
 
 
 def locator(backbone: str, height: int, width: int, weights: str) -> keras.Model:
@@ -69,47 +24,25 @@ def locator(backbone: str, height: int, width: int, weights: str) -> keras.Model
         core = _yunet(height, width)
         _load_yunet(core, weights)
     else:
-        core = _pyramid(mobilenet(backbone, height, width, weights))
+        core = _pyramid(body(backbone, height, width, weights))
     terms = layers.Concatenate(dtype=FLOAT, name="terms")(core.output)
-    return _with_input(keras.Model(core.input, terms, name="network"), normalised=backbone != "yunet")
+    return with_input(keras.Model(core.input, terms, name="network"), normalised=backbone != "yunet")
 
 
 def exported_locator(trained: keras.Model, backbone: str, height: int, width: int) -> keras.Model:
     """The trained locator at any size, in float32, with the outputs of the bundle's contract.
 
-    Outputs: scores (batch, N, 1), the product of both sigmoids, that is the square of the score; boxes (batch, N, 4).
+    Outputs: scores (batch, N, 1), the product of both sigmoids, that is the square of the score; boxes (batch, N, 4),
+    clipped at FARTHEST: what background cells give would make the steps of INT8 twice as coarse.
     """
-    with _in_float32():
-        core = _yunet(height, width) if backbone == "yunet" else _pyramid(mobilenet(backbone, height, width, "none"))
+    with in_float32():
+        core = _yunet(height, width) if backbone == "yunet" else _pyramid(body(backbone, height, width, "none"))
         core.set_weights(trained.get_layer("network").get_weights())
-        label, thing, boxes = core.output
+        label, thing, terms = core.output
         sigmoids = [layers.Activation("sigmoid")(logits) for logits in (label, thing)]
+        boxes = keras.ops.clip(terms, -FARTHEST, FARTHEST)
         network = keras.Model(core.input, [layers.Multiply(name="scores")(sigmoids), boxes], name="network")
-        return _with_input(network, normalised=backbone != "yunet")
-
-
-def exported_classifier(trained: keras.Model, backbone: str, size: int) -> keras.Model:
-    """The trained classifier in float32, whatever the precision it was trained in."""
-    with _in_float32():
-        model = classifier(backbone, size, "none")
-    model.set_weights(trained.get_weights())
-    return model
-
-
-@contextmanager
-def _in_float32() -> Iterator[None]:
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(FLOAT)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(policy)
-
-
-def _with_input(network: keras.Model, normalised: bool) -> keras.Model:
-    raw = keras.Input(network.input_shape[1:], name="rgb")
-    pixels = layers.Rescaling(1 / 128, -1, name="normalise")(raw) if normalised else raw
-    return keras.Model(raw, network(pixels))
+        return with_input(network, normalised=backbone != "yunet")
 
 
 def _heads(features: list[Any], head: Any) -> list[Any]:
@@ -211,7 +144,10 @@ def _load_yunet(core: keras.Model, weights: str) -> None:
 
 
 def _keras_weights(file: Path) -> dict[str, list[Any]]:
-    return {layer.name: layer.get_weights() for layer in keras.models.load_model(file, compile=False).layers}
+    model = keras.models.load_model(file, compile=False)
+    if any(layer.name == "network" for layer in model.layers):  # trained by this program
+        model = model.get_layer("network")
+    return {layer.name: layer.get_weights() for layer in model.layers}
 
 
 def _onnx_weights(file: Path) -> dict[str, list[Any]]:

@@ -33,7 +33,6 @@ __all__ = ["LocatedPicture", "Sample", "report_classifier", "report_locator", "w
 
 MOST_MISTAKES, MOST_BOXES = 48, 24  # on a contact sheet
 SHORT = dict(zip(LABELS, ("without", "with", "incorrect"), strict=True))
-GREEN, RED = "#2da44e", "#d1242f"
 
 History = dict[str, list[float]]
 
@@ -147,11 +146,11 @@ def _false(pictures: Sequence[LocatedPicture], matches: Sequence[Matched], thres
 
 def _miss_tile(picture: LocatedPicture, box: Box, score: float) -> plots.Tile:
     seen = f"only at {score:.2f}" if score else "not at any score"
-    return plots.Tile(plots.surroundings(picture.rgb, box, GREEN), (seen, picture.source))
+    return plots.Tile(plots.surroundings(picture.rgb, box, plots.GREEN), (seen, picture.source))
 
 
 def _false_tile(picture: LocatedPicture, box: Box, score: float) -> plots.Tile:
-    return plots.Tile(plots.surroundings(picture.rgb, box, RED), (f"{score:.2f}", picture.source))
+    return plots.Tile(plots.surroundings(picture.rgb, box, plots.RED), (f"{score:.2f}", picture.source))
 
 
 def _named(picture: LocatedPicture, box: Box, score: float) -> Figure:

@@ -62,7 +62,7 @@ def train(model, photos, out, *more):
 
 SMALL = {
     "locator": ["--backbone", "mobilenet_0.25", "--size", "96x64", "--train-size", "96x64"],
-    "classifier": ["--backbone", "mobilenet_0.25", "--size", "32"],
+    "classifier": ["--arch", "mobilenet_0.25", "--size", "32"],
 }
 
 
