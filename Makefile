@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 DATA ?=
 BENCHMARK ?=
 
-.PHONY: help demo test test-slow test-device check format train tune convert clean
+.PHONY: help demo test test-slow test-device check format train tune convert evaluate clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -40,6 +40,9 @@ tune: $(VENV)/.train ## DATA=DIR: search settings for the classifier; goes on wh
 
 convert: $(VENV)/.train ## Keras models -> INT8 -> accuracy gate -> bundle in build/bundle/; BENCHMARK=DIR: measured too
 	$(PY) -m convert $(if $(BENCHMARK),--benchmark $(BENCHMARK))
+
+evaluate: $(VENV)/.train ## what the newest bundle is worth on the test part, in slices, on hard cases; BENCHMARK=DIR too
+	$(PY) -m train evaluate $(if $(DATA),--data $(DATA)) $(if $(BENCHMARK),--benchmark $(BENCHMARK))
 
 clean: ## remove what was built, but not the environment
 	rm -rf build

@@ -66,8 +66,8 @@ def _thresholds(contract: Contract) -> str:
     find, tell = contract.locator, contract.classifier
     lines = [f"- a proposal of the locator: score of {find.score_threshold:.3g} or more"]
     if NO_FACE in tell.labels:
-        least = f"{tell.face_threshold:.3g} or more"
-        lines.append(f"- a face: locator's score times the classifier's probability of one {least}")
+        joined = f"log odds of the locator's score and {tell.face_weight:g} times the classifier's"
+        lines.append(f"- a face: {joined}, together a score of {tell.face_threshold:.3g} or more")
     lines += [
         f"- a verdict: {tell.score_threshold:.3g} or more, else it is unknown, which never opens a door",
         f"- temperature of the scores: {tell.temperature:.3g}",

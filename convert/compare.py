@@ -23,7 +23,7 @@ from edge.classify import MaskClassifier
 from edge.contract import Bundle
 from edge.interpreter import Network
 from edge.judge import Judge
-from edge.values import LABELS, NO_FACE, WITH_MASK
+from edge.values import LABELS, WITH_MASK
 from train.crops import LabelledFace
 from train.datasets import Picture
 from train.measure import match_near_faces
@@ -92,8 +92,7 @@ def hits(bundle: Bundle, pictures: Sequence[Picture]) -> Hits:
     classifier = MaskClassifier(Network(bundle.classifier_file, contract.input, [contract.logits]), contract)
     for face, crop in faces_of(pictures, contract):
         (said,) = classifier.classify([crop])
-        label = said.label if said.face >= contract.face_threshold else NO_FACE
-        for name, right in _verdict(face, label):
+        for name, right in _verdict(face, said.label):
             found[name].append(right)
     return {name: each for name, each in found.items() if each}
 

@@ -60,7 +60,7 @@ def _models(locator: Part[LocatorContract], classifier: Part[ClassifierContract]
         ("multiply-adds, millions", *(f"{multiply_adds(part.graph) / 1e6:.1f}" for part in (locator, classifier))),
         ("file, kB", *(f"{part.file.stat().st_size / 1000:.0f}" for part in (locator, classifier))),
         ("score at least", f"{find.score_threshold:g}", f"{tell.score_threshold:g}, else unknown"),
-        ("face at least", "", f"{tell.face_threshold:g}, locator's score x the classifier's"),
+        ("face at least", "", f"{tell.face_threshold:g}, the classifier's log odds x {tell.face_weight:g}"),
         ("", f"suppression over IoU {find.overlap_threshold:g}", f"temperature {tell.temperature:.3g}"),
         ("", f"strides {', '.join(map(str, find.strides))}", f"margin {100 * tell.margin:g} % a side"),
     ]

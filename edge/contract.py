@@ -52,7 +52,7 @@ class ClassifierContract(msgspec.Struct, frozen=True, forbid_unknown_fields=True
 
     Input: a square crop, `size` pixels a side, around a face's box; `margin` of the box's longer side on each side.
     Output: `logits` (1, labels); probability = softmax(logits / temperature). `labels`: the first two of OUTPUTS or
-    more, in their order. Locator's score x (1 - probability of no_face) below `face_threshold`: not a face.
+    more, in their order. Score of the face, `edge.judge.face_score`, below `face_threshold`: not a face.
     Probability of the likeliest label, if it is a face, below `score_threshold`: unknown.
     """
 
@@ -67,6 +67,7 @@ class ClassifierContract(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     temperature: float
     score_threshold: float
     face_threshold: float = 0.0
+    face_weight: float = 0.0
 
 
 class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

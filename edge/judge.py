@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from math import exp, log
+
 from edge.classify import MaskClassifier
 from edge.contract import Bundle, ClassifierContract
 from edge.interpreter import Network
 from edge.locate import FaceLocator
 from edge.preprocess import face_input
 from edge.values import Judged, Rgb
+
+LEAST = 1e-4  # no network is surer than that
 
 
 class Judge:
@@ -29,10 +33,23 @@ class Judge:
     def judge(self, rgb: Rgb) -> list[Judged]:
         """The faces of a picture, uint8 (H, W, 3), the surest face first; boxes in pixels of the picture.
 
-        The locator proposes, the classifier, which sees more of each face, rules out what is none.
+        The locator proposes; the classifier, which sees more of each face, helps to rule out what is none.
         """
         proposals = self._locator.locate(rgb)
         verdicts = self._classifier.classify([face_input(rgb, face.box, self._crop) for face in proposals])
-        judged = (Judged(face.box, face.score * say.face, say) for face, say in zip(proposals, verdicts, strict=True))
+        pairs, weight = zip(proposals, verdicts, strict=True), self._crop.face_weight
+        judged = (Judged(face.box, face_score(face.score, say.face, weight), say) for face, say in pairs)
         faces = (each for each in judged if each.face_score >= self._crop.face_threshold)
         return sorted(faces, key=lambda each: -each.face_score)
+
+
+def face_score(located: float, verified: float, weight: float) -> float:
+    """That it is a face, 0 to 1: the locator's score, and what the classifier adds or takes.
+
+    Both are evidence, so that their log odds are added (as in naive Bayes), the classifier's times `weight`.
+    """
+    return 1 / (1 + exp(-_log_odds(located) - weight * _log_odds(verified))) if weight else located
+
+
+def _log_odds(probability: float) -> float:
+    return log(max(probability, LEAST) / max(1 - probability, LEAST))

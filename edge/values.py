@@ -90,7 +90,7 @@ class Classification:
 class Judged:
     """A face with its classification.
 
-    face_score: that it is a face, 0 to 1: the locator's score times the classifier's probability.
+    face_score: that it is a face, 0 to 1, as `edge.judge.face_score` joins what both networks say.
     """
 
     box: Box

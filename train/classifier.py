@@ -104,8 +104,8 @@ def _phases(arguments: argparse.Namespace) -> list[tuple[str, Plan]]:
     """The head alone first when the backbone brings weights, then everything."""
     how = (arguments.steps, arguments.batch, arguments.rate)
     pace = {"weight_decay": arguments.weight_decay, "optimizer": arguments.optimizer}
-    head = Plan(arguments.head_epochs, *how, patience=3, **pace)
-    everything = Plan(arguments.epochs, *how, patience=5, **pace)
+    head = Plan(arguments.head_epochs, *how, patience=arguments.head_epochs, **pace)
+    everything = Plan(arguments.epochs, *how, patience=max(5, 3 * arguments.epochs // 4), **pace)
     return [("head", head), ("all", everything)] if arguments.weights != "none" else [("all", everything)]
 
 

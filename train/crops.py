@@ -7,14 +7,13 @@ from dataclasses import dataclass
 
 from edge.errors import InputError
 from edge.preprocess import face_input
-from edge.values import LABELS, NO_FACE, OUTPUTS, WITHOUT_MASK, Box, Face, Rgb
+from edge.values import LABELS, NO_FACE, OUTPUTS, WITHOUT_MASK, Box, Rgb
 from train.datasets import NEGATIVES, Picture
 from train.overlays import tight_face
 from train.proposals import Proposals, false_places, seen_box
 from train.readers import COVERED
 
 LEAST_HEIGHT = 20  # pixels; a smaller face does not show whether its nose is bare
-SURE = 0.3  # a detection from here up in a picture of one face alone frames that face
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,8 @@ class LabelledFace:
 
     label: its number in OUTPUTS. covered: behind something that is no mask (its label is that of a bare face).
     box: in pixels of the picture, or None where the picture holds the face and nothing else.
-    seen: the box that a locator gives it, as the device would crop it; None where it does not find it.
+    seen: the box that a locator gives it, as the device would crop it; None where it does not find it, and for a face
+        alone in its picture, of which locators tend to find an eye or half.
     """
 
     picture: Picture
@@ -54,16 +54,9 @@ def labelled_faces(pictures: Sequence[Picture], proposals: Proposals | None = No
             known = label == COVERED or label in LABELS
             if known and (box is None or min(box.width, box.height) >= LEAST_HEIGHT):
                 number = OUTPUTS.index(WITHOUT_MASK if label == COVERED else label)
-                faces.append(LabelledFace(picture, number, label == COVERED, box, _seen(box, found)))
+                faces.append(LabelledFace(picture, number, label == COVERED, box, box and seen_box(box, found)))
         faces += [LabelledFace(picture, OUTPUTS.index(NO_FACE), False, box) for box in false_places(picture, found)]
     return faces
-
-
-def _seen(box: Box | None, found: Sequence[Face]) -> Box | None:
-    if box is not None:
-        return seen_box(box, found)
-    surest = max(found, key=lambda face: face.score, default=None)
-    return surest.box if surest is not None and surest.score >= SURE else None
 
 
 def outputs_of(faces: Sequence[LabelledFace]) -> tuple[str, ...]:

@@ -53,7 +53,9 @@ def train(arguments: argparse.Namespace, data: Path) -> None:
         raise InputError(f"{data}: no scenes with boxes, or too few to split; python -m train classifier needs none")
     seen, used = arguments.train_size, arguments.size
 
-    plan = Plan(arguments.epochs, arguments.steps, arguments.batch, arguments.rate, patience=6)
+    plan = Plan(
+        arguments.epochs, arguments.steps, arguments.batch, arguments.rate, patience=max(6, arguments.epochs // 2)
+    )
     settings = {"backbone": arguments.backbone, "weights": Path(arguments.weights).name, "seed": arguments.seed}
     settings |= {"size": "{}x{}".format(*used), "train_size": "{}x{}".format(*seen)}
     settings |= {"data": split.fingerprint, "steps": plan.epochs * plan.steps}

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from edge.picture import read_picture
-from edge.values import OUTPUTS
+from edge.values import NO_FACE, OUTPUTS
 from train.batches import FixedBatches, Sample
 from train.boxes import shipped_locator, with_boxes
 from train.crops import Crop, LabelledFace, check_enough, cut, labelled_faces, outputs_of
 from train.proposals import LEAST_SCORE, propose
-from train.samples import FaceCrops
+from train.samples import NO_FACE_SHARE, FaceCrops
 from train.split import Split, prepare
 
 
@@ -49,8 +49,19 @@ def gather(data: Path, out: Path, crop: Crop, seed: int) -> Material:
     test = labelled_faces(with_boxes(split.test))
     check_enough(train, validation, test)
     outputs = outputs_of(train)
-    known = [face for face in validation if OUTPUTS[face.label] in outputs]
+    known = thinned([face for face in validation if OUTPUTS[face.label] in outputs])
     return Material(split, crop, outputs, len(train), FaceCrops(train, crop, outputs), known, test)
+
+
+def thinned(faces: list[LabelledFace]) -> list[LabelledFace]:
+    """The faces, with no more false detections among them than among training samples.
+
+    There are so many that the validation loss would be theirs, and choose the epoch that knows them best.
+    """
+    false = [face for face in faces if OUTPUTS[face.label] == NO_FACE]
+    most = round(NO_FACE_SHARE / (1 - NO_FACE_SHARE) * (len(faces) - len(false)))
+    kept = {false[k * len(false) // most] for k in range(most)} if len(false) > most else {*false}
+    return [face for face in faces if OUTPUTS[face.label] != NO_FACE or face in kept]
 
 
 def cut_all(faces: list[LabelledFace], crop: Crop) -> list[Sample]:

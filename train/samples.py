@@ -17,9 +17,9 @@ from train.augment import CROP_STEPS, Chance, augment
 from train.crops import Crop, LabelledFace, face_alone, whole_box
 from train.pools import Pool, shares
 
-TIGHT_SHARE = 0.2  # of the samples
+TIGHT_SHARE = 0.2  # of the samples of faces that are not alone in their picture
 SEEN_SHARE = 0.6  # of the others; the rest is framed by the labelled box
-UNJUDGEABLE_SHARE = 0.04
+UNJUDGEABLE_SHARE, NO_FACE_SHARE = 0.04, 0.08
 TRIES = 8  # to find a face that can be drawn on
 
 Draw = Callable[[Rgb, Box, Chance], Rgb]
@@ -45,7 +45,7 @@ KINDS = (
     Kind(0.05, WITHOUT_MASK, draw=overlays.proper_mask, becomes=WITH_MASK),
     Kind(0.11, INCORRECT),
     Kind(0.06, WITHOUT_MASK, draw=overlays.incorrect_mask, becomes=INCORRECT),
-    Kind(0.08, NO_FACE),
+    Kind(NO_FACE_SHARE, NO_FACE),
 )
 
 
@@ -92,12 +92,11 @@ def framed(rgb: Rgb, face: LabelledFace, crop: Crop, chance: Chance) -> tuple[Rg
     """
     alone = face.box is None
     true = face_alone(rgb) if face.box is None else face.box
-    likely = 1 - SEEN_SHARE if alone else TIGHT_SHARE
-    if chance.random() < likely or (alone and face.seen is None):
+    if chance.random() < (0.5 if alone else TIGHT_SHARE):
         tight = whole_box(rgb) if alone else true
         box, margin = _tight(tight, chance, top=0.0 if alone else chance.uniform(0.12, 0.3)), 0.0
     else:
-        seen = face.seen if face.seen is not None and (alone or chance.random() < SEEN_SHARE) else true
+        seen = face.seen if face.seen is not None and chance.random() < SEEN_SHARE else true
         box, margin = seen, crop.margin + chance.uniform(-0.18, 0.18)
     shift_x, shift_y = chance.uniform(-0.08, 0.08, 2) * max(box.width, box.height)
     moved = Box(box.x_min + shift_x, box.y_min + shift_y, box.x_max + shift_x, box.y_max + shift_y)

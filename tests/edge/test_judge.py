@@ -4,9 +4,11 @@ import msgspec
 import numpy as np
 import pytest
 import skimage.data
+from hypothesis import given
+from hypothesis.strategies import floats
 
 from edge.contract import load_bundle
-from edge.judge import Judge
+from edge.judge import LEAST, Judge, face_score
 from edge.values import Box, Classification, Face
 
 
@@ -46,9 +48,20 @@ class Verifier:
         return [Classification("with_mask", 0.9, (0.05, 0.9, 0.05), face) for face in (0.2, 1.0, 0.9)]
 
 
-@pytest.mark.parametrize(("threshold", "kept"), [(0.5, [20]), (0.3, [20, 40]), (0.0, [20, 40, 0])])
+@pytest.mark.parametrize(("threshold", "kept"), [(0.9, [20]), (0.8, [20, 40]), (0.0, [20, 40, 0])])
 def test_what_the_classifier_takes_for_no_face_is_dropped_and_the_surest_face_comes_first(threshold, kept):
-    contract = msgspec.structs.replace(load_bundle().contract.classifier, face_threshold=threshold)
+    contract = msgspec.structs.replace(load_bundle().contract.classifier, face_threshold=threshold, face_weight=1.0)
     faces = Judge(Finder(), Verifier(), contract).judge(np.zeros((20, 60, 3), np.uint8))
     assert [face.box.x_min for face in faces] == kept
-    assert faces[0].face_score == pytest.approx(0.8)
+
+
+def test_without_a_weight_the_locators_score_stands():
+    assert face_score(0.7, 0.01, 0.0) == 0.7
+
+
+@given(located=floats(0, 1), verified=floats(0, 1), weight=floats(0.01, 2))
+def test_the_classifier_adds_to_a_score_or_takes_from_it(located, verified, weight):
+    score = face_score(located, verified, weight)
+    clipped = min(max(located, LEAST), 1 - LEAST)
+    assert 0 <= score <= 1
+    assert score >= clipped - 1e-3 if verified > 0.5 else score <= clipped + 1e-3

@@ -81,7 +81,7 @@ def test_training_leaves_a_model_its_card_and_a_report(trained, model):
     import keras
 
     card = json.loads((trained / f"{model}.json").read_text())
-    assert 0 < card["score_threshold"] < 1 and len(card["training"]["data"]) == 64
+    assert len(card["training"]["data"]) == 64
     assert keras.models.load_model(trained / f"{model}.keras").get_layer("network")
     page = (trained / "report/index.html").read_text()
     assert f"{model}" in page and "data:image/png;base64," in page
@@ -188,15 +188,6 @@ def test_the_temperature_makes_probabilities_fit(tmp_path):
     truth = np.array([chance.choice(3, p=row) for row in powers / powers.sum(axis=1, keepdims=True)])
     assert fit_temperature(logits, truth) == pytest.approx(1, abs=0.1)
     assert fit_temperature(3 * logits, truth) == pytest.approx(3, abs=0.3)
-
-
-def test_the_score_of_unknown_refuses_one_masked_face_in_fifty():
-    from train.classifier import choose_score
-
-    scores = np.linspace(0.5, 1, 501)
-    probabilities = np.stack([1 - scores, scores, np.zeros(501)], axis=1)
-    assert choose_score(probabilities, np.full(501, 1)) == pytest.approx(0.51)
-    assert choose_score(probabilities[:0], np.zeros(0, int)) == 0.5
 
 
 def test_data_without_boxes_trains_the_classifier_alone(photos, tmp_path):
