@@ -1,4 +1,4 @@
-"""Photos to Keras models: python -m train locator|classifier|both|evaluate --data DIR. See each module."""
+"""Photos to Keras models: python -m train locator|classifier|both|average|evaluate --data DIR. See each module."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ def main() -> int:
     try:
         if arguments.model == "evaluate":
             _evaluate(arguments)
+        elif arguments.model == "average":
+            _average(arguments)
         else:
             _train(arguments)
     except MaskgateError as error:
@@ -30,6 +32,12 @@ def main() -> int:
         print("\ntrain: interrupted; the same command goes on from the last finished epoch", file=sys.stderr)
         return 130
     return 0
+
+
+def _average(arguments: argparse.Namespace) -> None:
+    with quiet():
+        from train.average import average
+    average(arguments)
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:

@@ -49,6 +49,10 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         parser_of.add_argument("--data", help="a data set, `kaggle`, or nothing for data/")
         parser_of.add_argument("--out", type=Path, default=Path("build/train"))
         parser_of.add_argument("--seed", type=int, default=0)
+    average = models.add_parser("average", help="average classifiers that were trained one from the other")
+    average.add_argument("folders", nargs="+", type=Path, help="where training left each of them")
+    average.add_argument("--shares", nargs="+", type=float, help="of each; default: equal ones")
+    average.add_argument("--out", type=Path, default=Path("build/train"))
     _evaluation(models.add_parser("evaluate", help="what a bundle is worth on pictures it never saw"))
     return _completed(parser.parse_args(arguments))
 

@@ -37,11 +37,11 @@ class Kind:
 
 
 KINDS = (
-    Kind(0.18, WITHOUT_MASK),
-    Kind(0.13, WITHOUT_MASK, covered=True),
-    Kind(0.07, WITHOUT_MASK, draw=overlays.cover),
+    Kind(0.17, WITHOUT_MASK),
+    Kind(0.12, WITHOUT_MASK, covered=True),
+    Kind(0.06, WITHOUT_MASK, draw=overlays.cover),
     Kind(0.03, WITHOUT_MASK, draw=overlays.chin_mask),
-    Kind(0.29, WITH_MASK),
+    Kind(0.32, WITH_MASK),
     Kind(0.05, WITHOUT_MASK, draw=overlays.proper_mask, becomes=WITH_MASK),
     Kind(0.11, INCORRECT),
     Kind(0.06, WITHOUT_MASK, draw=overlays.incorrect_mask, becomes=INCORRECT),
