@@ -74,17 +74,17 @@ def operated(
 def verifying(pictures: Sequence[Picture], judge: Judge) -> tuple[float, float]:
     """How much the classifier has to say about what is a face, one of WEIGHTS, and the least score of a face.
 
-    The pair that finds most near faces within the limits; of equal ones that with the smaller weight.
+    The pair that finds most near faces within the limits; of equal ones that with the larger weight.
     judge: with neither weight nor threshold.
     """
     judged = [(picture, rgb, judge.judge(rgb)) for picture, rgb in frames_of(pictures)]
-    best = (-1.0, 0.0, 0.0)
+    best = (-1.0, 0.0, 0.0)  # recall, weight, threshold
     for weight in WEIGHTS:
         some = [_seen(located(picture, rgb, list(_weighed(faces, weight)))) for picture, rgb, faces in judged]
         least = lowest(some, MOST_FALSE_PER_100, MOST_FACE_FREE)
         recall = recall_at([each.matched for each in some], least)["value"] or 0.0
-        best = max(best, (recall, -weight, least))
-    return -best[1], best[2]
+        best = max(best, (recall, weight, least))
+    return best[1:]
 
 
 def _weighed(faces: Iterable[Judged], weight: float) -> Iterator[Face]:
