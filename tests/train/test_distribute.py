@@ -6,7 +6,6 @@ import socket
 import subprocess
 import sys
 
-import cv2
 import numpy as np
 import pytest
 
@@ -66,19 +65,6 @@ classifier.train(arguments, Path(sys.argv[1]))
 SEED = ["classifier", "--arch", "seed", "--size", "32", "--epochs", "2", "--steps", "3", "--batch", "8"]
 
 
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory):
-    """Two folders of coloured blocks: bright ones below for masks, dark ones for none."""
-    data, chance = tmp_path_factory.mktemp("photos"), np.random.default_rng(0)
-    for label, low in (("with_mask", 160), ("without_mask", 0)):
-        (data / label).mkdir()
-        for k in range(20):
-            blocks = chance.integers(0, 256, (8, 8, 3), np.uint8)
-            blocks[4:] = chance.integers(low, low + 96, (4, 8, 3), np.uint8)
-            cv2.imwrite(str(data / label / f"{k}.png"), blocks.repeat(8, 0).repeat(8, 1))
-    return data
-
-
 def free_ports(count):
     sockets = [socket.create_server(("localhost", 0)) for _ in range(count)]
     ports = [each.getsockname()[1] for each in sockets]
@@ -92,9 +78,9 @@ def weights(folder, name):
         return [file[key] for key in file.files]
 
 
-def test_two_workers_train_the_seed_and_end_with_equal_weights(photos, tmp_path):
+def test_two_workers_train_the_seed_and_end_with_equal_weights(blocks, tmp_path):
     out = tmp_path / "out"
-    words = [*SEED, "--data", str(photos), "--out", str(out), "--distribute", "multiworker"]
+    words = [*SEED, "--data", str(blocks), "--out", str(out), "--distribute", "multiworker"]
     cluster = {"worker": [f"localhost:{port}" for port in free_ports(2)]}
     running = []
     for number in range(2):
@@ -104,7 +90,7 @@ def test_two_workers_train_the_seed_and_end_with_equal_weights(photos, tmp_path)
             "TF_CONFIG": json.dumps({"cluster": cluster, "task": {"type": "worker", "index": number}}),
             "TF_CPP_MIN_LOG_LEVEL": "2",
         }
-        command = [sys.executable, "-c", WORKER, str(folder), str(photos), *words]
+        command = [sys.executable, "-c", WORKER, str(folder), str(blocks), *words]
         running.append(
             subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         )
@@ -119,9 +105,9 @@ def test_two_workers_train_the_seed_and_end_with_equal_weights(photos, tmp_path)
     assert not list((out / "worker-1").rglob("*.keras")) + list((out / "worker-1").rglob("*.h5"))
 
 
-def test_two_devices_of_one_machine_train_the_seed(photos, tmp_path):
-    words = [*SEED, "--data", str(photos), "--out", str(tmp_path), "--distribute", "mirrored"]
-    command = [sys.executable, "-c", TWO_DEVICES, str(photos), *words]
+def test_two_devices_of_one_machine_train_the_seed(blocks, tmp_path):
+    words = [*SEED, "--data", str(blocks), "--out", str(tmp_path), "--distribute", "mirrored"]
+    command = [sys.executable, "-c", TWO_DEVICES, str(blocks), *words]
     done = subprocess.run(command, capture_output=True, text=True, timeout=500)
     assert done.returncode == 0, done.stdout + done.stderr
     card = json.loads((tmp_path / "classifier.json").read_text())

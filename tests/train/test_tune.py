@@ -2,27 +2,12 @@
 
 import json
 
-import cv2
-import numpy as np
 import pytest
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
 
 
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory):
-    """Two folders of coloured blocks: bright ones below for masks, dark ones for none."""
-    data, chance = tmp_path_factory.mktemp("photos"), np.random.default_rng(0)
-    for label, low in (("with_mask", 160), ("without_mask", 0)):
-        (data / label).mkdir()
-        for k in range(20):
-            blocks = chance.integers(0, 256, (8, 8, 3), np.uint8)
-            blocks[4:] = chance.integers(low, low + 96, (4, 8, 3), np.uint8)
-            cv2.imwrite(str(data / label / f"{k}.png"), blocks.repeat(8, 0).repeat(8, 1))
-    return data
-
-
-def test_an_interrupted_search_goes_on_and_tells_the_command_that_uses_what_it_found(photos, tmp_path, monkeypatch):
+def test_an_interrupted_search_goes_on_and_tells_the_command_that_uses_what_it_found(blocks, tmp_path, monkeypatch):
     from train import tune
     from train.options import parse
 
@@ -37,14 +22,14 @@ def test_an_interrupted_search_goes_on_and_tells_the_command_that_uses_what_it_f
             raise KeyboardInterrupt
         return counted(classifiers, model)
 
-    words = ["tune", "--data", str(photos), "--out", str(tmp_path), "--size", "32", "--weights", "none"]
+    words = ["tune", "--data", str(blocks), "--out", str(tmp_path), "--size", "32", "--weights", "none"]
     arguments = parse([*words, "--trials", "2", "--epochs", "1", "--steps", "2", "--batch", "4"])
     monkeypatch.setattr(tune.Classifiers, "surprise", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        tune.train(arguments, photos)
+        tune.train(arguments, blocks)
     assert len(tried) == 1 and not (tmp_path / "tune/best.json").exists()
     monkeypatch.setattr(tune.Classifiers, "surprise", counted)
-    tune.train(arguments, photos)
+    tune.train(arguments, blocks)
     assert len(tried) == 2
 
     best = json.loads((tmp_path / "tune/best.json").read_text())
