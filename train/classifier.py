@@ -106,7 +106,8 @@ def _phases(arguments: argparse.Namespace) -> list[tuple[str, Plan]]:
     pace = {"weight_decay": arguments.weight_decay, "optimizer": arguments.optimizer}
     head = Plan(arguments.head_epochs, *how, patience=arguments.head_epochs, **pace)
     everything = Plan(arguments.epochs, *how, patience=max(5, 3 * arguments.epochs // 4), **pace)
-    return [("head", head), ("all", everything)] if arguments.weights != "none" else [("all", everything)]
+    with_head = arguments.weights != "none" and arguments.head_epochs
+    return [("head", head), ("all", everything)] if with_head else [("all", everything)]
 
 
 def _let_train(model: keras.Model, everything: bool) -> None:

@@ -196,3 +196,12 @@ def test_data_without_boxes_trains_the_classifier_alone(photos, tmp_path):
     arguments = parse(["both", "--data", str(photos / "faces"), "--out", str(tmp_path)])
     assert [each.model for each in _each(arguments, photos / "faces")] == ["classifier"]
     assert [each.model for each in _each(arguments, photos)] == ["locator", "classifier"]
+
+
+@pytest.mark.parametrize(("weights", "epochs", "phases"), [("a.h5", "1", 2), ("a.h5", "0", 1), ("none", "1", 1)])
+def test_the_head_is_trained_alone_only_where_weights_and_epochs_are_given(weights, epochs, phases):
+    from train.classifier import _phases
+    from train.options import parse
+
+    given = _phases(parse(["classifier", "--weights", weights, "--head-epochs", epochs]))
+    assert len(given) == phases and given[-1][0] == "all"
