@@ -12,7 +12,7 @@ from edge.values import NO_FACE, OUTPUTS
 from train.batches import FixedBatches, Sample
 from train.boxes import shipped_locator, with_boxes
 from train.crops import Crop, LabelledFace, check_enough, cut, labelled_faces, outputs_of
-from train.proposals import LEAST_SCORE, propose
+from train.proposals import LEAST_SCORE, backgrounds, propose
 from train.samples import NO_FACE_SHARE, FaceCrops
 from train.split import Split, prepare
 
@@ -43,14 +43,15 @@ def gather(data: Path, out: Path, crop: Crop, seed: int) -> Material:
     """The photos in `data`; their split is noted in `out`. Raises InputError if they cannot teach a classifier."""
     split = prepare(data, out, seed)
     locate = shipped_locator(LEAST_SCORE)
-    train, validation = (
-        labelled_faces(part, propose(part, locate)) for part in map(with_boxes, (split.train, split.validation))
-    )
+    pictures, checked = with_boxes(split.train), with_boxes(split.validation)
+    proposals = propose(pictures, locate)
+    train, validation = labelled_faces(pictures, proposals), labelled_faces(checked, propose(checked, locate))
     test = labelled_faces(with_boxes(split.test))
     check_enough(train, validation, test)
     outputs = outputs_of(train)
     known = thinned([face for face in validation if OUTPUTS[face.label] in outputs])
-    return Material(split, crop, outputs, len(train), FaceCrops(train, crop, outputs), known, test)
+    crops = FaceCrops(train, crop, outputs, backgrounds(pictures, proposals))
+    return Material(split, crop, outputs, len(train), crops, known, test)
 
 
 def thinned(faces: list[LabelledFace]) -> list[LabelledFace]:

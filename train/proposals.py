@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from edge.picture import read_picture
-from edge.values import Box, Face
+from edge.values import Box, Face, Rgb
+from train.augment import Chance
 from train.boxes import Locate
 from train.datasets import NEGATIVES, SCENES, Picture
 from train.measure import best_overlap
@@ -27,6 +28,7 @@ UNSURE = 0.3  # in scenes a detection from here up may be a face that nobody lab
 LEAST_HEIGHT = 16.0  # pixels
 SAME = 0.5  # overlap (IoU) from which a detection frames a labelled face
 AHEAD = 128  # pictures read before they are needed
+TRIES = 8  # to find a place apart from faces
 
 Proposals = Mapping[Path, Sequence[Face]]
 
@@ -47,6 +49,36 @@ def false_places(picture: Picture, found: Sequence[Face]) -> list[Box]:
         return []
     least_unsure = UNSURE if picture.kind == SCENES else np.inf
     return [face.box for face in _apart(picture, found) if face.score < least_unsure]
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """A picture, and the boxes in it that hold a face or may hold one."""
+
+    picture: Picture
+    faces: tuple[Box, ...]
+
+    def place(self, rgb: Rgb, chance: Chance) -> Box | None:
+        """A square anywhere in the picture that shows no face, rather small than large; None if none is found soon."""
+        height, width = rgb.shape[:2]
+        most = min(height, width)
+        for _ in range(TRIES):
+            side = min(most, LEAST_HEIGHT + (most - LEAST_HEIGHT) * chance.random() ** 2)
+            x, y = chance.uniform(0, width - side), chance.uniform(0, height - side)
+            box = Box(x, y, x + side, y + side)
+            if all(_held(box, face) < 0.1 and _held(face, box) < 0.1 for face in self.faces):
+                return box
+        return None
+
+
+def backgrounds(pictures: Sequence[Picture], proposals: Proposals) -> list[Background]:
+    """The scenes and the face-free pictures; in scenes whatever the locator found may be a face too."""
+    found = {each.path: proposals.get(each.path, ()) if each.kind == SCENES else () for each in pictures}
+    return [
+        Background(each, (*(labelled.box for labelled in each.boxes), *(face.box for face in found[each.path])))
+        for each in pictures
+        if each.kind in (SCENES, NEGATIVES)
+    ]
 
 
 def with_unjudged(pictures: Sequence[Picture], proposals: Proposals) -> list[Picture]:

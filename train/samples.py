@@ -16,10 +16,12 @@ from train import overlays
 from train.augment import CROP_STEPS, Chance, augment
 from train.crops import Crop, LabelledFace, face_alone, whole_box
 from train.pools import Pool, shares
+from train.proposals import Background
 
 TIGHT_SHARE = 0.2  # of the samples of faces that are not alone in their picture
 SEEN_SHARE = 0.6  # of the others; the rest is framed by the labelled box
 UNJUDGEABLE_SHARE, NO_FACE_SHARE = 0.04, 0.08
+ELSEWHERE_SHARE = 0.06  # places that no locator takes for a face, to be added to the NO_FACE_SHARE of those one did
 TRIES = 8  # to find a face that can be drawn on
 
 Draw = Callable[[Rgb, Box, Chance], Rgb]
@@ -52,8 +54,16 @@ KINDS = (
 class FaceCrops:
     """Makes crops of a kind by its share, of a kind's faces as `Pool` draws them."""
 
-    def __init__(self, faces: Sequence[LabelledFace], crop: Crop, outputs: Sequence[str]) -> None:
+    def __init__(
+        self,
+        faces: Sequence[LabelledFace],
+        crop: Crop,
+        outputs: Sequence[str],
+        elsewhere: Sequence[Background] = (),
+    ) -> None:
         self._crop, self._outputs = crop, outputs
+        self._elsewhere = Pool(elsewhere, lambda each: each.picture.source)
+        self._elsewhere_share = ELSEWHERE_SHARE if elsewhere and NO_FACE in outputs else 0.0
         self._pools = []
         for kind in KINDS:
             mine = [each for each in faces if (OUTPUTS[each.label], each.covered) == (kind.label, kind.covered)]
@@ -63,6 +73,11 @@ class FaceCrops:
 
     def one(self, chance: Chance) -> tuple[Rgb, NDArray[np.float32]]:
         """A crop, uint8 (size, size, 3), and the probability of each output, float32 (outputs,)."""
+        if self._elsewhere_share and chance.random() < self._elsewhere_share:
+            background = self._elsewhere.one(chance)
+            rgb = read_picture(background.picture.path)
+            if place := background.place(rgb, chance):
+                return self._finished(face_input(rgb, place, self._crop), NO_FACE, chance)
         kind, pool = self._pools[chance.choice(len(self._pools), p=self._weights)]
         for _ in range(TRIES if kind.draw else 1):
             face = pool.one(chance)

@@ -6,7 +6,7 @@ import pytest
 
 from edge.values import Box, Face
 from train.datasets import Picture
-from train.proposals import false_places, propose, seen_box, with_unjudged
+from train.proposals import LEAST_HEIGHT, backgrounds, false_places, propose, seen_box, with_unjudged
 from train.readers import LabelledBox
 
 NAME = Path("picture.png")
@@ -55,3 +55,30 @@ def test_a_face_is_seen_in_the_box_that_overlaps_it_most():
     near = Box(102, 100, 152, 150)
     assert seen_box(LABELLED, [*found(0.9), Face(Box(120, 100, 170, 150), 0.9), Face(near, 0.5)]) == near
     assert seen_box(LABELLED, found(0.9)) is None and seen_box(LABELLED, []) is None
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_place_of_a_background_lies_in_the_picture_apart_from_what_may_be_a_face(seed):
+    proposals = {NAME: found(0.2, Box(10, 10, 60, 60))}
+    (background,) = backgrounds([picture(), picture("faces"), picture("crops")], proposals)
+    place = background.place(np.zeros((200, 300, 3), np.uint8), np.random.default_rng(seed))
+    assert place.x_min >= 0 and place.y_min >= 0 and place.x_max <= 300 and place.y_max <= 200
+    assert place.height == pytest.approx(place.width) and place.height >= LEAST_HEIGHT - 1e-6
+    for face in background.faces:
+        assert overlap(place, face) < 0.1 * min(place.width * place.height, face.width * face.height)
+
+
+def overlap(one, other):
+    width = min(one.x_max, other.x_max) - max(one.x_min, other.x_min)
+    return max(0, width) * max(0, min(one.y_max, other.y_max) - max(one.y_min, other.y_min))
+
+
+def test_what_the_locator_finds_in_a_face_free_picture_is_background_like_the_rest_of_it():
+    (background,) = backgrounds([picture("negatives")], {NAME: found(0.9)})
+    assert background.faces == ()
+
+
+def test_a_picture_full_of_faces_has_no_place_for_background():
+    whole = LabelledBox("face", Box(0, 0, 300, 200))
+    (background,) = backgrounds([Picture(NAME, "scenes", "somewhere", "group", None, (whole,))], {})
+    assert background.place(np.zeros((200, 300, 3), np.uint8), np.random.default_rng(0)) is None

@@ -8,7 +8,8 @@ from edge.values import OUTPUTS, Box, Face
 from train.crops import Crop, LabelledFace, labelled_faces
 from train.datasets import Picture
 from train.readers import LabelledBox
-from train.samples import KINDS, FaceCrops, framed, unjudgeable
+from train.proposals import backgrounds
+from train.samples import ELSEWHERE_SHARE, KINDS, FaceCrops, framed, unjudgeable
 
 CROP = Crop(64, 0.1)
 SIDES = Box(40, 20, 90, 80)
@@ -57,6 +58,15 @@ def test_labels_come_by_their_shares_and_false_detections_as_no_face(photo):
     assert mean[OUTPUTS.index("no_face")] == pytest.approx(shares["no_face"], abs=0.04)
     assert mean[OUTPUTS.index("with_mask")] >= shares["with_mask"] - 0.06
     assert mean[OUTPUTS.index("incorrect")] >= shares["incorrect"] - 0.06
+
+
+def test_places_elsewhere_are_learnt_as_no_face_too(photo):
+    box = LabelledBox("with_mask", SIDES)
+    scene = Picture(photo, "scenes", "somewhere", "group", None, (box,))
+    crops = FaceCrops(faces(photo), CROP, OUTPUTS, backgrounds([scene], {}))
+    assert targets(crops, 1000)[:, OUTPUTS.index("no_face")].mean() == pytest.approx(ELSEWHERE_SHARE, abs=0.02)
+    three = FaceCrops(faces(photo), CROP, OUTPUTS[:3], backgrounds([scene], {}))
+    assert targets(three).shape == (200, 3)
 
 
 def test_a_label_that_never_occurs_is_not_drawn_either(photo):
