@@ -1,4 +1,4 @@
-"""The command `maskgate`: detect, run and replay."""
+"""The command `maskgate`: detect, run, replay and log."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from pathlib import Path
 from edge import __version__
 from edge.errors import InputError, MaskgateError
 
+NOT_WHOLE = 1
 BAD_INPUT = 2
 INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0, 2 for bad input or settings, 130 after Ctrl-C."""
+    """Run one command; returns the exit code: 0, 1 for a log that is not whole, 2 for bad input, 130 after Ctrl-C."""
     arguments = _parser().parse_args(argv)
     try:
         code: int = arguments.command(arguments)
@@ -38,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"maskgate {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_add_detect, _add_run, _add_replay):
+    for add in (_add_detect, _add_run, _add_safe, _add_replay, _add_log):
         add(commands)
     return parser
 
@@ -59,6 +60,12 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     command.set_defaults(command=_run)
 
 
+def _add_safe(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser("safe", help="drive every output line to its safe level, whatever ended the daemon")
+    command.add_argument("--config", type=Path, metavar="FILE", help="settings, TOML; without it the defaults")
+    command.set_defaults(command=_safe)
+
+
 def _add_replay(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     command = commands.add_parser("replay", help="decide over a video in its own time, as fast as it goes")
     command.add_argument("video", type=Path, metavar="VIDEO")
@@ -70,6 +77,21 @@ def _add_replay(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     )
     _add_bundle(command)
     command.set_defaults(command=_replay)
+
+
+def _add_log(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    actions = commands.add_parser("log", help="check an event log").add_subparsers(required=True, metavar="ACTION")
+    verify = actions.add_parser(
+        "verify",
+        help="find what was edited, removed, inserted or cut off",
+        description="Find what was edited, removed, inserted or cut off in an event log, with FILE.1 and FILE.head "
+        "beside it. Exit code 0 when it is whole, 1 when not, one line a finding.",
+        epilog="Whoever can write the log can also compute its whole chain and FILE.head anew; that cannot be told "
+        "from the log alone. So note the head's hash, which is printed here, in another place from time to time: "
+        "`grep HASH FILE FILE.1 FILE.head` must still find it, until the log has outgrown its cap twice.",
+    )
+    verify.add_argument("file", type=Path, metavar="FILE", help="such as events.jsonl")
+    verify.set_defaults(command=_verify)
 
 
 def _add_bundle(command: argparse.ArgumentParser) -> None:
@@ -99,12 +121,28 @@ def _run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _safe(arguments: argparse.Namespace) -> int:
+    from edge.output import drive_safe
+    from edge.settings import Settings, load_settings
+
+    drive_safe((load_settings(arguments.config) if arguments.config else Settings()).output)
+    return 0
+
+
 def _replay(arguments: argparse.Namespace) -> int:
     from edge.daemon import replay
 
     zone = parse_zone(arguments.zone) if arguments.zone is not None else ()
     replay(arguments.video, arguments.events, zone, arguments.bundle)
     return 0
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    from edge.ledger import check
+
+    report = check(arguments.file)
+    print("\n".join(report.findings) or f"{arguments.file}: {report}")
+    return NOT_WHOLE if report.findings else 0
 
 
 def parse_zone(text: str) -> tuple[tuple[float, float], ...]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.contract import ClassifierContract
+from edge.errors import ModelError
 from edge.values import LABELS, OUTPUTS, UNKNOWN, Classification, Rgb
 
 
@@ -26,11 +27,16 @@ class MaskClassifier:
         self._contract = contract
 
     def classify(self, crops: Sequence[Rgb]) -> list[Classification]:
-        """One classification a crop; each crop uint8 (size, size, 3) from `edge.preprocess.face_input`."""
+        """One classification a crop; each crop uint8 (size, size, 3) from `edge.preprocess.face_input`.
+
+        Raises ModelError when the network gives what is no number.
+        """
         return [self._classify(crop) for crop in crops]
 
     def _classify(self, crop: Rgb) -> Classification:
         (logits,) = self._network.invoke(crop)
+        if not np.isfinite(logits).all():
+            raise ModelError("the classifier gives what is no number; restart, or install the bundle again")
         return classification(softmax(logits[0] / self._contract.temperature), self._contract.score_threshold)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.contract import Tensor
-from edge.errors import BundleError
+from edge.errors import BundleError, ModelError
 from edge.quiet import quiet
 from edge.values import Rgb
 
@@ -20,34 +20,67 @@ except ImportError:  # 32-bit boards: only the older runtime has wheels there
     from tflite_runtime.interpreter import Interpreter
 
 
+Integers = list[NDArray[np.int8]]
+REPEATS = 5
+"""So many equal answers in a row, and the network is asked whether it still sees anything."""
+
+
 class Network:
     """One INT8 model whose input is a picture.
 
-    model: a .tflite file. input, outputs: the tensors that it must have; outputs are told apart by their shapes.
-    Raises BundleError when the file cannot be loaded or its tensors are not those.
+    model: a .tflite file, which may be replaced later on. input, outputs: the tensors that it must have; outputs are
+    told apart by their shapes. Raises BundleError when the file cannot be loaded or its tensors are not those.
     """
 
     def __init__(self, model: Path, input: Tensor, outputs: Sequence[Tensor], threads: int = 1) -> None:
         try:
             with quiet():
-                self._interpreter: Any = Interpreter(model_path=str(model), num_threads=threads)
+                self._interpreter: Any = Interpreter(model_content=model.read_bytes(), num_threads=threads)
                 self._interpreter.allocate_tensors()
-        except (ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError) as error:
             raise BundleError(f"{model}: not a model that the runtime can load ({error})") from error
         self._input_index = _index(model, "input", self._interpreter.get_input_details(), input)
         details = self._interpreter.get_output_details()
         self._outputs = [(_index(model, "output", details, tensor), tensor) for tensor in outputs]
+        self._name, self._shape = model.name, input.shape[1:]
+        self._last: Integers = []
+        self._repeats = 0
 
     def invoke(self, rgb: Rgb) -> list[NDArray[np.float32]]:
-        """Run on one picture, uint8 (H, W, 3) of the input's shape; the outputs as real values, float32."""
+        """Run on one picture, uint8 (H, W, 3) of the input's shape; the outputs as real values, float32.
+
+        Raises ModelError when the network answers the same whatever it sees.
+        """
+        answer = self._run(rgb)
+        self._repeats = self._repeats + 1 if _same(answer, self._last) else 0
+        self._last = answer
+        if self._repeats >= REPEATS:
+            self._repeats = 0
+            if _same(*(self._run(probe) for probe in probes(self._shape))):
+                raise ModelError(f"{self._name}: gives the same answer whatever it sees; restart, or install it again")
+        return [real(integers, tensor) for integers, (_, tensor) in zip(answer, self._outputs, strict=True)]
+
+    def _run(self, rgb: Rgb) -> Integers:
         # minus 128, without leaving eight bits
         self._interpreter.set_tensor(self._input_index, (rgb ^ 128).view(np.int8)[np.newaxis])
         self._interpreter.invoke()
-        return [self._real(index, tensor) for index, tensor in self._outputs]
+        return [self._interpreter.get_tensor(index) for index, _ in self._outputs]
 
-    def _real(self, index: int, tensor: Tensor) -> NDArray[np.float32]:
-        integers = self._interpreter.get_tensor(index).astype(np.float32)
-        return np.asarray((integers - tensor.zero_point) * np.float32(tensor.scale), np.float32)
+
+def real(integers: NDArray[np.int8], tensor: Tensor) -> NDArray[np.float32]:
+    """Real values, float32, of a tensor's integers."""
+    return np.asarray((integers.astype(np.float32) - tensor.zero_point) * np.float32(tensor.scale), np.float32)
+
+
+def probes(shape: tuple[int, ...]) -> tuple[Rgb, Rgb]:
+    """Two pictures, uint8 (H, W, 3), that no network takes for the same: a grey one, and coarse noise."""
+    coarse = np.random.default_rng(0).integers(0, 256, (8, 8, shape[-1]), np.uint8)
+    rows, columns = (np.arange(side) * 8 // side for side in shape[:2])
+    return np.full(shape, 128, np.uint8), coarse[rows][:, columns]
+
+
+def _same(one: Integers, other: Integers) -> bool:
+    return len(one) == len(other) and all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
 
 
 def tensors_of(model: bytes) -> tuple[list[Tensor], list[Tensor]]:

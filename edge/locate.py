@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.contract import LocatorContract
+from edge.errors import ModelError
 from edge.preprocess import frame_input
 from edge.values import Box, Face, Rgb
 
@@ -32,9 +33,11 @@ class FaceLocator:
         self._least = contract.score_threshold**2
 
     def locate(self, rgb: Rgb) -> list[Face]:
-        """Faces of a frame, uint8 (H, W, 3), best first; boxes in pixels of the frame."""
+        """Faces of a frame, uint8 (H, W, 3), best first; boxes in pixels of the frame. Raises ModelError."""
         pixels, scale = frame_input(rgb, self._contract)
         scores, boxes = self._network.invoke(pixels)
+        if not (np.isfinite(scores).all() and np.isfinite(boxes).all()):
+            raise ModelError("the locator gives what is no number; restart, or install the bundle again")
         sure = np.flatnonzero(scores.ravel() >= self._least)
         corners = decode(boxes[0][sure], self._cells[sure]) / scale
         return suppress(corners, np.sqrt(scores.ravel()[sure]), self._contract.overlap_threshold)

@@ -1,30 +1,37 @@
-"""The lamps and relays: which lines are active while a decision stands, and all of them safe when none does.
+"""The lamps and relays: tells every decision to the guard, the process that owns the lines (see `guard.py`).
 
-A line is active in the states that its settings name. It is inactive, which is its safe level, before the first
-decision, once a decision has outlived its time, and when the outputs are closed.
+A line is active in the states and at the signals that its settings name. It is at its safe level, inactive unless the
+settings say fail_safe, before the first decision and when the outputs are closed; once a decision has outlived its
+time, the guard shows FAULT.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
-import math
-import threading
+import os
+import select
+import subprocess
+import sys
 import time
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol, Self
 
+import msgspec
+
 from edge.errors import OutputError
-from edge.settings import LineSettings, OutputSettings
-from edge.values import Decision
+from edge.settings import InputSettings, LineSettings, OutputSettings
+from edge.values import Decision, Inputs
 
 PI_CHIPS = ("pinctrl-rp1", "pinctrl-bcm2711", "pinctrl-bcm2835")
 """Labels of the chip behind the header of the Raspberry Pi 5, 4, and 3 or Zero 2."""
-CONSUMER = "maskgate"
-"""What other programs are told of who uses a line."""
-RETRY = 0.2
-"""Seconds until the watchdog tries again to drive a line that could not be driven."""
+GUARD = Path(__file__).with_name("guard.py")
+START_SECONDS = 10.0
+"""How long the guard may take to start."""
+END_SECONDS = 2.0
+SILENCE = 0.5
+"""Seconds for which the guard may leave a decision without an answer."""
 
 
 class Outputs(Protocol):
@@ -38,171 +45,141 @@ class Outputs(Protocol):
         """Drive the lines as `decision` says, until `valid_until`, seconds of `time.monotonic`. Raises OutputError."""
         ...
 
-
-def open_outputs(settings: OutputSettings) -> Outputs:
-    """The outputs that the settings name, every line at its safe level. Raises OutputError."""
-    if settings.kind == "simulated":
-        return SimulatedOutputs(settings.lines, Path(settings.file))
-    # only here, as not every machine has it
-    import gpiod
-
-    return GpioOutputs(settings.lines, settings.chip, gpiod)
-
-
-class GuardedOutputs(ABC):
-    """Lines that a watchdog thread drives to safe when a decision has outlived its time.
-
-    lines: their settings. clock: that of `valid_until`, seconds.
-    """
-
-    def __init__(self, lines: Sequence[LineSettings], clock: Callable[[], float] = time.monotonic) -> None:
-        self._lines = tuple(lines)
-        self._clock = clock
-        self._active = (False,) * len(self._lines)
-        self._valid_until = math.inf
-        self._closed = False
-        self._fault: OutputError | None = None
-        self._changed = threading.Condition()
-        self._watchdog = threading.Thread(target=self._watch, name="output watchdog", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._watchdog.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        with self._changed:
-            self._closed = True
-            self._changed.notify()
-            try:
-                self._drive(self._safe)
-            finally:
-                self._release()
-        self._watchdog.join()
-
-    def show(self, decision: Decision, valid_until: float) -> None:
-        """See Outputs. A decision that comes after `valid_until` drives the lines to safe."""
-        with self._changed:
-            if self._fault is not None:
-                raise self._fault
-            self._valid_until = valid_until
-            fresh = self._clock() < valid_until
-            self._drive(tuple(decision.state in line.on_states for line in self._lines) if fresh else self._safe)
-            self._changed.notify()
-
-    def expire(self) -> float | None:
-        """Drive the lines to safe if the decision has outlived its time.
-
-        Returns the seconds until it will have; None when there is nothing to wait for.
-        """
-        with self._changed:
-            left = self._valid_until - self._clock()
-            if left <= 0:
-                self._drive(self._safe)
-            return min(left, threading.TIMEOUT_MAX) if left > 0 and any(self._active) else None
+    def fault(self) -> str | None:
+        """Why the lines cannot be trusted, or None."""
+        ...
 
     @property
-    def _safe(self) -> tuple[bool, ...]:
-        return (False,) * len(self._lines)
-
-    def _watch(self) -> None:
-        with self._changed:
-            while not self._closed:
-                try:
-                    left = self.expire()
-                except OutputError as error:
-                    # nobody to tell here: the next show tells it
-                    self._fault, left = error, RETRY
-                self._changed.wait(left)
-
-    def _drive(self, active: tuple[bool, ...]) -> None:
-        """Drive what changes. A line that fails does not keep the others from being driven; then raises OutputError."""
-        changes = [k for k, now in enumerate(active) if now != self._active[k]]
-        errors = []
-        # what falls to safe goes first, so that no two lamps overlap
-        for k in sorted(changes, key=active.__getitem__):
-            try:
-                self._set(self._lines[k], active[k])
-                self._active = (*self._active[:k], active[k], *self._active[k + 1 :])
-            except OutputError as error:
-                errors.append(error)
-        if errors:
-            raise errors[0]
-
-    @abstractmethod
-    def _set(self, line: LineSettings, active: bool) -> None:
-        """Drive one line. Raises OutputError."""
-
-    @abstractmethod
-    def _release(self) -> None:
-        """Give the lines back."""
+    def inputs(self) -> Inputs:
+        """What the input lines said last."""
+        ...
 
 
-class SimulatedOutputs(GuardedOutputs):
-    """Lines that exist in a file only: the safe levels at the start and each change, one JSON object a line.
+def open_outputs(settings: OutputSettings, exit_seconds: float) -> GuardedOutputs:
+    """The outputs that the settings name, every line at its safe level. Raises OutputError."""
+    chip = ""
+    if settings.kind == "gpio":
+        # only here, as not every machine has it
+        import gpiod
 
-    `{"time": seconds of the clock, "line": name, "active": bool, "level": 0 or 1}`
+        path = find_chip(settings.chip, gpiod)
+        check_lines(path, [*settings.lines, *settings.inputs], gpiod)
+        chip = str(path)
+    return GuardedOutputs(settings, chip, exit_seconds)
+
+
+def drive_safe(settings: OutputSettings, patience: float = END_SECONDS) -> None:
+    """Drive every line to its safe level and give it back.
+
+    A guard whose daemon was killed may still hold the lines; it is waited for `patience` seconds. Raises OutputError.
     """
-
-    def __init__(self, lines: Sequence[LineSettings], file: Path, clock: Callable[[], float] = time.monotonic) -> None:
-        super().__init__(lines, clock)
-        self._name = file
+    end = time.monotonic() + patience
+    while True:
         try:
-            self._file = file.open("a", encoding="utf-8")
-        except OSError as error:
-            raise OutputError(f"output.file {file}: cannot be written ({error.strerror})") from error
-        for line in lines:
-            self._set(line, False)
-
-    def _set(self, line: LineSettings, active: bool) -> None:
-        change = {"time": self._clock(), "line": line.name, "active": active, "level": int(active != line.active_low)}
-        try:
-            self._file.write(json.dumps(change) + "\n")
-            self._file.flush()
-        except OSError as error:
-            raise OutputError(f"output.file {self._name}: cannot be written ({error.strerror})") from error
-
-    def _release(self) -> None:
-        self._file.close()
+            with open_outputs(settings, 0.0):
+                return
+        except OutputError:
+            if time.monotonic() >= end:
+                raise
+            time.sleep(0.1)
 
 
-class GpioOutputs(GuardedOutputs):
-    """Real lines of a GPIO chip, through the kernel's character device.
+class GuardedOutputs:
+    """A guard of one's own, and the pipes to it. chip: path of the device, "" for simulated lines.
 
-    chip: its label, its path, or "auto". gpiod: the module of that name. devices: the folder of the chips' devices.
+    Raises OutputError when the guard does not get the lines.
     """
 
     def __init__(
         self,
-        lines: Sequence[LineSettings],
+        settings: OutputSettings,
         chip: str,
-        gpiod: Any,
+        exit_seconds: float,
         clock: Callable[[], float] = time.monotonic,
-        devices: Path = Path("/dev"),
     ) -> None:
-        super().__init__(lines, clock)
-        self._values = gpiod.line.Value
-        self._path = find_chip(chip, gpiod, devices)
-        _check_lines(self._path, lines, gpiod)
-        output = gpiod.line.Direction.OUTPUT
-        config = {
-            line.line: gpiod.LineSettings(
-                direction=output, active_low=line.active_low, output_value=self._values.INACTIVE
-            )
-            for line in lines
-        }
-        try:
-            self._request = gpiod.request_lines(str(self._path), config, consumer=CONSUMER)
-        except OSError as error:
-            raise OutputError(f"{self._path}: the output lines cannot be had ({error.strerror})") from error
+        self._clock = clock
+        self._unanswered: float | None = None
+        self._fault: str | None = None
+        self._inputs = Inputs()
+        self._rest = b""
+        # by its file, so that it loads nothing of the rest; in a session of its own, so that Ctrl-C is ours alone
+        self._guard = subprocess.Popen(
+            [sys.executable, "-I", str(GUARD)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+            bufsize=0,
+        )
+        assert self._guard.stdin is not None and self._guard.stdout is not None
+        self._orders, self._answers = self._guard.stdin, self._guard.stdout
+        config = msgspec.to_builtins(settings)
+        config |= {"chip": chip, "lines": config.pop("line"), "inputs": config.pop("input")}
+        self._send(json.dumps(config | {"exit_seconds": exit_seconds}).encode())
+        started, _, _ = select.select([self._answers], [], [], START_SECONDS)
+        first = json.loads((started and self._answers.readline()) or b'{"refused": "their guard does not start"}')
+        if "refused" in first:
+            self.__exit__()
+            where = chip or f"output.file {settings.file}"
+            raise OutputError(f"{where}: the output lines cannot be had ({first['refused']})")
+        os.set_blocking(self._orders.fileno(), False)
+        os.set_blocking(self._answers.fileno(), False)
 
-    def _set(self, line: LineSettings, active: bool) -> None:
-        try:
-            self._request.set_value(line.line, self._values.ACTIVE if active else self._values.INACTIVE)
-        except OSError as error:
-            raise OutputError(f'{self._path}: line {line.line} ("{line.name}"): {error.strerror}') from error
+    @property
+    def guard(self) -> int:
+        """The guard's process id."""
+        return self._guard.pid
 
-    def _release(self) -> None:
-        self._request.release()
+    @property
+    def inputs(self) -> Inputs:
+        return self._inputs
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        with contextlib.suppress(BrokenPipeError):
+            self._orders.close()
+        try:
+            self._guard.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._guard.kill()
+            self._guard.wait()
+        self._answers.close()
+
+    def show(self, decision: Decision, valid_until: float) -> None:
+        """See Outputs."""
+        self._send(orders(decision, valid_until))
+
+    def fault(self) -> str | None:
+        """See Outputs. Raises OutputError once the guard has ended."""
+        self._listen()
+        if self._unanswered is not None and self._clock() - self._unanswered > SILENCE:
+            return "the guard of the output lines does not answer"
+        return self._fault
+
+    def _send(self, message: bytes) -> None:
+        self._unanswered = self._clock() if self._unanswered is None else self._unanswered
+        try:
+            # a guard that does not listen is found by its silence
+            self._orders.write(message + b"\n")
+        except (BrokenPipeError, ValueError) as error:
+            raise OutputError("the guard of the output lines has ended; they are at their safe level") from error
+
+    def _listen(self) -> None:
+        data = self._answers.read(65536)
+        if data == b"":
+            raise OutputError("the guard of the output lines has ended; they are at their safe level")
+        *lines, self._rest = (self._rest + (data or b"")).split(b"\n")
+        if lines:
+            told = json.loads(lines[-1])
+            self._unanswered, self._fault = None, told["fault"]
+            pressed = told["inputs"]
+            self._inputs = Inputs(*(kind in pressed for kind in ("door", "exit", "override", "tamper")))
+
+
+def orders(decision: Decision, valid_until: float) -> bytes:
+    """What the guard is told of a decision."""
+    return json.dumps({"on": [decision.state, *sorted(decision.signals)], "until": valid_until}).encode()
 
 
 def find_chip(wanted: str, gpiod: Any, devices: Path = Path("/dev")) -> Path:
@@ -249,15 +226,13 @@ def _remedy(path: Path) -> str:
     return f"join its group with `sudo usermod -aG {group} $USER` and log in again"
 
 
-def _check_lines(path: Path, lines: Sequence[LineSettings], gpiod: Any) -> None:
+def check_lines(path: Path, lines: Sequence[LineSettings | InputSettings], gpiod: Any) -> None:
+    """Raises OutputError when the chip lacks a line, or another program holds it."""
     with gpiod.Chip(str(path)) as chip:
         count = chip.get_info().num_lines
         for line in lines:
+            key = f'output.line "{line.name}"' if isinstance(line, LineSettings) else f'output.input "{line.kind}"'
             if line.line >= count:
-                raise OutputError(
-                    f'output.line "{line.name}": line {line.line} is beyond {path}, which has 0 to {count - 1}'
-                )
+                raise OutputError(f"{key}: line {line.line} is beyond {path}, which has 0 to {count - 1}")
             if (info := chip.get_line_info(line.line)).used:
-                raise OutputError(
-                    f'output.line "{line.name}": line {line.line} of {path} is in use by "{info.consumer}"'
-                )
+                raise OutputError(f'{key}: line {line.line} of {path} is in use by "{info.consumer}"')

@@ -16,9 +16,15 @@ import msgspec
 from msgspec import Meta, inspect
 
 from edge.errors import SettingsError
-from edge.values import State
 
 Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
+Mode = Literal["must_wear", "remind", "indicate"]
+Condition = Literal[
+    "IDLE", "CHECKING", "ALLOW", "DENY", "UNKNOWN", "FAULT",
+    "RELEASE", "REMINDER", "HELD_OPEN", "FORCED_OPEN", "TAMPER", "HEARTBEAT",
+]  # fmt: skip
+"""A line can be active in any State and at any Signal of `values`."""
+TimeOfDay = Annotated[str, Meta(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 Point = tuple[Fraction, Fraction]
 Edge = tuple[Point, Point]
 LEAST_AREA = 0.001
@@ -55,10 +61,15 @@ class ZoneSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     polygon: corners (x, y) in fractions of the frame's width and height, 0 to 1; empty for the whole frame.
     min_face_height: a face lower than this fraction of the frame's height, 0 to 1, is too far away to count.
+    slack: a face that counts goes on counting this far beyond the polygon's border, in heights of the face, and while
+        it is lower than min_face_height by no more than this fraction of that, 0 to 1.
+    still_seconds: a face that has never moved in this time is a picture on a wall and counts no longer, 1 to 600.
     """
 
     polygon: tuple[Point, ...] = ()
     min_face_height: Fraction = 0.12
+    slack: Fraction = 0.15
+    still_seconds: Annotated[float, Meta(ge=1.0, le=600.0)] = 10.0
 
 
 class DecisionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -82,26 +93,72 @@ class DecisionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     valid_seconds: Annotated[float, Meta(ge=0.1, le=1.0)] = 0.8
 
 
+class DoorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a verdict means at this door. All times in seconds.
+
+    mode: "must_wear" (released for proper masks alone), "remind" (released for everybody, the others are signalled), or
+        "indicate" (lamps only, never released); outside the times of `[[schedule]]`.
+    release_seconds: a granted door stays released at least this long, unless somebody is denied meanwhile, 0 to 60.
+    exit_seconds: how long a request to exit releases the door, 0.5 to 60.
+    held_open_seconds: a door that stands open longer than this is reported, 1 to 3600.
+    """
+
+    mode: Mode = "must_wear"
+    release_seconds: Annotated[float, Meta(ge=0.0, le=60.0)] = 3.0
+    exit_seconds: Annotated[float, Meta(ge=0.5, le=60.0)] = 5.0
+    held_open_seconds: Annotated[float, Meta(ge=1.0, le=3600.0)] = 30.0
+
+
+class ScheduleSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A time of the week with a mode of its own; of several that hold, the first counts.
+
+    days: "mon" to "sun". begin, end: "HH:MM" of the device's local time; an end at or before the begin is next day's.
+    """
+
+    days: Annotated[tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...], Meta(min_length=1)]
+    begin: TimeOfDay
+    end: TimeOfDay
+    mode: Mode
+
+
 class LineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One output line: a lamp or a relay.
+    """One output line: a lamp, a buzzer or a relay.
 
     name: what it is called in logs.
     line: its number (offset) on the chip, 0 to 1023; on a Raspberry Pi the GPIO number.
-    on_states: the states in which it is active; in all others, and at start and end, it is inactive.
+    on: the states and signals in which it is active. Where no fresh decision stands, that is the state FAULT.
     active_low: true when a low level switches the lamp or relay on.
+    pattern: while it is active: "steady", "blink" (once a second), "fast" (four times a second), "beep" (once for a
+        fifth of a second) or "square" (five times a second, for a watchdog relay).
+    fail_safe: true when it shall be active, and not inactive, while no fresh decision stands, at start and at the end.
     """
 
     name: Annotated[str, Meta(min_length=1)]
     line: Annotated[int, Meta(ge=0, le=1023)]
-    on_states: Annotated[tuple[State, ...], Meta(min_length=1)]
+    on: Annotated[tuple[Condition, ...], Meta(min_length=1)]
     active_low: bool = False
+    pattern: Literal["steady", "blink", "fast", "beep", "square"] = "steady"
+    fail_safe: bool = False
 
 
 LAMPS = (
-    LineSettings("green", 17, (State.ALLOW,)),
-    LineSettings("yellow", 27, (State.CHECKING,)),
-    LineSettings("red", 22, (State.DENY, State.UNKNOWN, State.FAULT)),
+    LineSettings("green", 17, ("ALLOW",)),
+    LineSettings("yellow", 27, ("CHECKING",)),
+    LineSettings("red", 22, ("DENY", "UNKNOWN", "FAULT")),
 )
+
+
+class InputSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One input line.
+
+    kind: "door" (active while it stands open), "exit" (request to exit), "override" or "tamper".
+    line, active_low: as for an output. pull: the resistor within the chip that holds an open contact.
+    """
+
+    kind: Literal["door", "exit", "override", "tamper"]
+    line: Annotated[int, Meta(ge=0, le=1023)]
+    active_low: bool = True
+    pull: Literal["up", "down", "none"] = "up"
 
 
 class OutputSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -110,22 +167,44 @@ class OutputSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kind: "simulated" (a file) or "gpio" (real lines).
     file: where simulated outputs append each change, one JSON object a line.
     chip: label ("pinctrl-rp1") or path ("/dev/gpiochip0") of the GPIO chip; "auto" for a Raspberry Pi's header.
-    lines: `[[output.line]]` in the file.
+    lines: `[[output.line]]` in the file. inputs: `[[output.input]]`; simulated ones are read from `input_file`, which
+        holds the kinds of those that are active, with spaces between them.
     """
 
     kind: Literal["simulated", "gpio"] = "simulated"
     file: Annotated[str, Meta(min_length=1)] = "outputs.jsonl"
     chip: Annotated[str, Meta(min_length=1)] = "auto"
+    input_file: Annotated[str, Meta(min_length=1)] = "inputs.txt"
     lines: tuple[LineSettings, ...] = msgspec.field(default=LAMPS, name="line")
+    inputs: tuple[InputSettings, ...] = msgspec.field(default=(), name="input")
 
 
 class EventSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where each change of state is told.
 
     file: appended to, one JSON object a line; "" for standard output only.
+    max_megabytes: a file that has grown to this is set aside as `file`.1, and that one's forerunner is deleted.
+    required: whether an event that cannot be written is a fault, so that nobody passes unrecorded.
     """
 
     file: str = ""
+    max_megabytes: Annotated[float, Meta(ge=0.01, le=1024.0)] = 8.0
+    required: bool = True
+
+
+class HealthSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """When a camera's picture counts as none.
+
+    patience_seconds: how long it may look broken (black, white, covered, blurred, another view) before that is a fault;
+        0.1 to 0.8.
+    frozen_seconds: how long it may repeat itself to the last bit, 0.2 to 10.
+    blur, view: whether a picture much less sharp than before, or of another place, is a fault.
+    """
+
+    patience_seconds: Annotated[float, Meta(ge=0.1, le=0.8)] = 0.5
+    frozen_seconds: Annotated[float, Meta(ge=0.2, le=10.0)] = 0.7
+    blur: bool = True
+    view: bool = True
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -135,6 +214,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     model: ModelSettings = ModelSettings()
     zone: ZoneSettings = ZoneSettings()
     decision: DecisionSettings = DecisionSettings()
+    door: DoorSettings = DoorSettings()
+    schedule: tuple[ScheduleSettings, ...] = ()
+    health: HealthSettings = HealthSettings()
     output: OutputSettings = OutputSettings()
     events: EventSettings = EventSettings()
 
@@ -169,10 +251,15 @@ def _faults(settings: Settings) -> Iterator[str]:
     lines = settings.output.lines
     if settings.output.kind == "gpio" and not lines:
         yield "output.line is missing; the kind gpio needs at least one [[output.line]]"
-    for (first, one), (second, other) in combinations(enumerate(lines), 2):
-        for key in ("line", "name"):
-            if (value := getattr(other, key)) == getattr(one, key):
-                yield f"output.line[{second}].{key} is {_shown(value)}, as in output.line[{first}]; give each its own"
+    named: list[tuple[str, LineSettings | InputSettings]] = [
+        (f"output.line[{k}]", line) for k, line in enumerate(lines)
+    ]
+    named += [(f"output.input[{k}]", line) for k, line in enumerate(settings.output.inputs)]
+    for (first, one), (second, other) in combinations(named, 2):
+        for key in ("line", "name", "kind"):
+            value = getattr(other, key, None)
+            if value is not None and value == getattr(one, key, None):
+                yield f"{second}.{key} is {_shown(value)}, as in {first}; give each its own"
 
 
 def polygon_fault(polygon: Sequence[Point]) -> str | None:
@@ -256,10 +343,10 @@ def _describe(kind: inspect.Type) -> str:
             return f"a whole number from {least} to {most}"
         case inspect.LiteralType(values=values):
             return f"one of {', '.join(sorted(map(str, values)))}"
-        case inspect.EnumType(cls=states):
-            return f"one of {', '.join(str(state.value) for state in states)}"
         case inspect.BoolType():
             return "true or false"
+        case inspect.StrType(pattern=str()):
+            return 'a time of day from "00:00" to "23:59"'
         case inspect.StrType(min_length=least):
             return "a text, not empty" if least else "a text"
         case inspect.TupleType(item_types=items):

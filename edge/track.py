@@ -47,7 +47,7 @@ class Tracker:
     def update(self, faces: Sequence[Judged], now: float) -> tuple[Track, ...]:
         """The tracks, by id, after a frame with these faces; `now`: when it was taken, seconds, never decreasing.
 
-        A track that this frame does not show stays for `hold_seconds` as it was.
+        A track that this frame does not show stays for `hold_seconds` as it was. None is said to have moved.
         """
         partners = self._match(faces, now)
         seen = [
@@ -83,7 +83,7 @@ class Tracker:
         """A new face: unknown since the last frame, so that its first verdict speaks for the time since then."""
         self._last_id += 1
         before = now if self._last_time is None else max(self._last_time, now - LONGEST_STEP)
-        track = Track(self._last_id, face.box, UNKNOWN, 1.0, first_seen=now, last_seen=before, label_since=before)
+        track = Track(self._last_id, face.box, UNKNOWN, 1.0, now, last_seen=before, label_since=before, moved=False)
         return _Followed(track, votes_of(None))
 
     def _vote(self, one: _Followed, face: Judged, now: float) -> _Followed:

@@ -108,6 +108,7 @@ class Track:
     score: the weight of that label among the votes, 0 to 1.
     first_seen, last_seen: seconds.
     label_since: since when `label` has held, seconds.
+    moved: whether it has ever moved since it was first seen, as people do and pictures on a wall do not.
     """
 
     id: int
@@ -117,6 +118,7 @@ class Track:
     first_seen: float
     last_seen: float
     label_since: float
+    moved: bool = True
 
 
 class State(StrEnum):
@@ -130,15 +132,42 @@ class State(StrEnum):
     FAULT = "FAULT"
 
 
+class Signal(StrEnum):
+    """What a line can show beside the state."""
+
+    RELEASE = "RELEASE"  # the door may open
+    REMINDER = "REMINDER"  # somebody passes without a proper mask, where that is only signalled
+    HELD_OPEN = "HELD_OPEN"  # the door has stood open for too long
+    FORCED_OPEN = "FORCED_OPEN"  # the door was opened though nothing released it
+    TAMPER = "TAMPER"  # the case was opened
+    HEARTBEAT = "HEARTBEAT"  # a fresh decision stands; with the pattern "square" for an external watchdog
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What the door's input lines say.
+
+    door_open: its contact. exit: somebody asks to leave. override: a person with a key releases the door.
+    tamper: the case is open.
+    """
+
+    door_open: bool = False
+    exit: bool = False
+    override: bool = False
+    tamper: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What the door is told, and why.
 
     time: of the frame it rests on, seconds.
     tracks: the faces that counted.
+    signals: what holds beside the state.
     """
 
     time: float
     state: State
     reason: str
     tracks: tuple[Track, ...] = ()
+    signals: frozenset[Signal] = frozenset()

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
+import msgspec
+
+from edge.announce import Announcer, Terminal
 from edge.camera import Camera
-from edge.daemon import Announcer, Door, FaceJudge, LiveDoor, Terminal, run_frames
 from edge.demo.timeline import draw_timeline, key_spans, line_spans, read_records, state_spans
 from edge.demo.video import Film, read_frames
+from edge.door import Door, FaceJudge, LiveDoor
 from edge.errors import InputError
 from edge.events import open_events
-from edge.output import SimulatedOutputs
-from edge.settings import LAMPS, LineSettings, Settings
-from edge.values import Decision, Frame, State
+from edge.guard import FileLines, Guard
+from edge.output import orders
+from edge.settings import LAMPS, LineSettings, OutputSettings, Settings
+from edge.values import Decision, Frame
 
-LINES = (*LAMPS, LineSettings("door", 23, (State.ALLOW,)))
+LINES = (*LAMPS, LineSettings("door", 23, ("RELEASE",)))
 """The lamps of the default settings, and the door's release."""
 
 
@@ -43,6 +47,26 @@ class Diary:
 
     def __call__(self, decision: Decision, frame: Frame | None = None) -> None:
         self.decisions.append(decision)
+
+
+class DemoOutputs:
+    """The guard of simulated lines in this process, on the demo's own clock."""
+
+    def __init__(self, lines: Sequence[LineSettings], file: Path, clock: Callable[[], float]) -> None:
+        config = msgspec.to_builtins(OutputSettings(file=str(file), lines=tuple(lines)))
+        self._guard = Guard(config["line"], [], 0.0, FileLines(config["line"], [], str(file), "", clock))
+        self._clock = clock
+
+    def __enter__(self) -> Self:
+        self._guard.tick(self._clock())
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._guard.close(self._clock())
+
+    def show(self, decision: Decision, valid_until: float) -> None:
+        self._guard.tell(orders(decision, valid_until), self._clock())
+        self._guard.tick(self._clock())
 
 
 def play(camera: DemoCamera, judge: FaceJudge, folder: Path) -> list[Decision]:
@@ -72,10 +96,11 @@ def _run(camera: DemoCamera, judge: FaceJudge, folder: Path) -> list[Decision]:
         stack.enter_context(camera)
         events = stack.enter_context(open_events(folder / "events.jsonl", append=False))
         film = stack.enter_context(Film(folder / "annotated.mp4", camera.fps, camera.size))
-        outputs = stack.enter_context(SimulatedOutputs(LINES, folder / "outputs.jsonl", camera.clock))
+        outputs = stack.enter_context(DemoOutputs(LINES, folder / "outputs.jsonl", camera.clock))
         announcer = Announcer(outputs, [Terminal(), events, film, diary], settings.decision.valid_seconds)
-        door = LiveDoor(Door.of(judge, settings), settings.decision.frame_age_limit, camera.clock)
-        run_frames(camera.frames(), door, announcer)
+        door = LiveDoor(lambda: Door(judge, settings), settings, clock=camera.clock)
+        for frame in camera.frames():
+            announcer.show(door.see(frame), frame)
     return diary.decisions
 
 

@@ -8,47 +8,33 @@ from pathlib import Path
 from typing import Self
 
 import cv2
-import numpy as np
 import pytest
 
-from edge.daemon import Announcer, Door, LiveDoor, NoOutputs, Terminal, replay_with, run_with, serve, stop_signals
+from edge.announce import Announcer
+from edge.daemon import replay_with, run_with, serve, stop_signals
+from edge.door import Door, FaceJudge, LiveDoor
 from edge.errors import CameraError, InputError, OutputError
 from edge.settings import CameraSettings, EventSettings, OutputSettings, Settings
-from edge.values import WITH_MASK, WITHOUT_MASK, Box, Classification, Decision, Frame, Judged, Rgb, State
+from edge.values import Decision, Frame, Judged, Rgb, State
+from tests.edge.rig import EMPTY, GREEN, RED, ColourJudge, Pictures
 
-GREEN, RED, BLACK = (0, 200, 0), (200, 0, 0), (0, 0, 0)
-VERDICTS = {
-    GREEN: Classification(WITH_MASK, 0.96, (0.02, 0.96, 0.02)),
-    RED: Classification(WITHOUT_MASK, 0.96, (0.96, 0.02, 0.02)),
-}
-
-
-class ColourJudge:
-    """Takes a green picture for a masked face, a red one for a bare face, and a black one for an empty room."""
-
-    def judge(self, rgb: Rgb) -> Sequence[Judged]:
-        red, green, _ = rgb.reshape(-1, 3).mean(axis=0)
-        if max(red, green) < 100:
-            return []
-        return [Judged(Box(20, 10, 44, 34), 0.9, VERDICTS[GREEN if green > red else RED])]
-
-
-def picture(colour: tuple[int, int, int]) -> Rgb:
-    return np.full((48, 64, 3), colour, np.uint8)
+SILENCE = "the camera has given no frame for 0.5 s; check its cable and power"
 
 
 def film(file: Path, *scenes: tuple[tuple[int, int, int], float], rate: float = 25) -> Path:
     """A video of colours, each with how many seconds it lasts."""
-    video = cv2.VideoWriter(str(file), cv2.VideoWriter.fourcc(*"MJPG"), rate, (64, 48))
+    pictures = Pictures()
+    video = cv2.VideoWriter(str(file), cv2.VideoWriter.fourcc(*"MJPG"), rate, (128, 96))
     for colour, seconds in scenes:
         for _ in range(round(seconds * rate)):
-            video.write(picture(colour)[..., ::-1])
+            video.write(pictures(colour)[..., ::-1])
     video.release()
     return file
 
 
 def frames(colour: tuple[int, int, int] = GREEN, rate: float = 25, start: float = 0) -> Iterator[Frame]:
-    return (Frame(picture(colour), start + n / rate) for n in count())
+    pictures = Pictures()
+    return (Frame(pictures(colour), start + n / rate) for n in count())
 
 
 class Reel:
@@ -84,12 +70,19 @@ class Lamps:
         return [state for n, state in enumerate(states) if n == 0 or state != states[n - 1]]
 
 
-def after(seconds: float, clock: Callable[[], float]) -> Callable[[], bool]:
-    return lambda: clock() >= seconds
+def door_of(judge: FaceJudge) -> LiveDoor:
+    """A door for which no frame is old."""
+    return LiveDoor(lambda: Door(judge, Settings()), Settings(), clock=lambda: 0.0)
 
 
-def new_door() -> Door:
-    return Door.of(ColourJudge(), Settings())
+def serve_with(
+    lamps: Lamps,
+    open_next: Callable[[], Reel],
+    stopped: Callable[[], bool],
+    judge: FaceJudge | None = None,
+    sleep: Callable[[float], None] = lambda seconds: None,
+) -> None:
+    serve(open_next, door_of(judge or ColourJudge()), Announcer(lamps, [], 0.8), stopped, 0.5, sleep)
 
 
 def events_of(file: Path) -> list[tuple[float, str]]:
@@ -107,7 +100,7 @@ def changes_of(file: Path) -> list[tuple[str, bool]]:
 def test_a_replay_logs_each_change_of_state_in_the_files_own_time(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    video = film(tmp_path / "door.avi", (BLACK, 1), (GREEN, 2), (RED, 1), (BLACK, 1))
+    video = film(tmp_path / "door.avi", (EMPTY, 1), (GREEN, 2), (RED, 1), (EMPTY, 1))
     replay_with(ColourJudge(), Settings(), video, tmp_path / "events.jsonl")
     times, states = zip(*events_of(tmp_path / "events.jsonl"), strict=True)
     assert states == ("IDLE", "CHECKING", "ALLOW", "DENY", "IDLE")
@@ -143,7 +136,7 @@ def settings_in(folder: Path, source: Path) -> Settings:
 
 
 def test_the_daemon_drives_the_lamps_logs_the_events_and_leaves_all_safe(tmp_path: Path) -> None:
-    video = film(tmp_path / "door.avi", (BLACK, 0.04), (GREEN, 0.3), rate=50)
+    video = film(tmp_path / "door.avi", (EMPTY, 0.04), (GREEN, 0.3), rate=50)
     run_with(ColourJudge(), settings_in(tmp_path, video))
     assert [state for _, state in events_of(tmp_path / "events.jsonl")] == ["IDLE", "CHECKING"]
     changes = changes_of(tmp_path / "outputs.jsonl")
@@ -190,21 +183,6 @@ def test_signals_are_noticed_and_their_handlers_put_back(number: signal.Signals)
 # --- faults
 
 
-class Clock:
-    """Time that passes by sleeping only."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self.slept: list[float] = []
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.now += seconds
-
-
 def breaks_after(good: int) -> Iterator[Frame]:
     for _, frame in zip(range(good), frames(), strict=False):
         yield frame
@@ -212,8 +190,8 @@ def breaks_after(good: int) -> Iterator[Frame]:
 
 
 def test_a_camera_that_stops_is_a_fault_at_once_and_opened_anew_every_second() -> None:
-    lamps, clock = Lamps(), Clock()
-    first, last = Reel(breaks_after(50)), Reel(frames(BLACK, start=100))
+    lamps, slept = Lamps(), []
+    first, last = Reel(breaks_after(50)), Reel(frames(EMPTY, start=100))
     absent = CameraError("camera 7: absent")
     attempts: Iterator[Reel | CameraError] = iter([first, absent, absent, last])
 
@@ -223,24 +201,31 @@ def test_a_camera_that_stops_is_a_fault_at_once_and_opened_anew_every_second() -
             raise attempt
         return attempt
 
-    serve(open_next, new_door, Announcer(lamps, [], 0.8), lambda: len(lamps.shown) == 60, clock, clock.sleep)
+    serve_with(lamps, open_next, lambda: len(lamps.shown) == 60, sleep=slept.append)
     assert lamps.states == [State.CHECKING, State.ALLOW, State.FAULT, State.IDLE]
     assert lamps.shown[50] == (Decision(0.0, State.FAULT, "camera 7: gone"), math.inf)
-    assert clock.slept == [1.0, 1.0, 1.0]
+    assert slept == [1.0, 1.0, 1.0]
     assert first.closed and last.closed
 
 
+def test_a_frame_that_is_overdue_is_a_fault() -> None:
+    lamps = Lamps()
+    overdue: Iterator[Frame | None] = iter([next(frames(EMPTY)), None, None])
+    serve_with(lamps, lambda: Reel(overdue), lambda: False)
+    assert [decision.state for decision, _ in lamps.shown] == [State.IDLE, State.FAULT, State.FAULT]
+    assert lamps.shown[-1][0].reason == SILENCE
+
+
 def test_a_stop_that_ends_the_wait_for_a_frame_is_no_fault() -> None:
-    lamps, clock = Lamps(), Clock()
-    stops: list[bool] = []
+    lamps, slept, stops = Lamps(), [], []
 
     def interrupted() -> Iterator[Frame]:
-        yield next(iter(frames(BLACK)))
+        yield next(iter(frames(EMPTY)))
         stops.append(True)
         raise CameraError("camera 7: gave no frame")
 
-    serve(lambda: Reel(interrupted()), new_door, Announcer(lamps, [], 0.8), lambda: bool(stops), clock, clock.sleep)
-    assert lamps.states == [State.IDLE] and clock.slept == []
+    serve_with(lamps, lambda: Reel(interrupted()), lambda: bool(stops), sleep=slept.append)
+    assert lamps.states == [State.IDLE] and slept == []
 
 
 class BrokenJudge:
@@ -248,30 +233,24 @@ class BrokenJudge:
         raise RuntimeError("interpreter:\n out of order")
 
 
-def test_a_model_that_fails_is_a_fault_with_its_reason() -> None:
-    lamps, clock = Lamps(), Clock()
-    serve(
-        lambda: Reel(frames()),
-        lambda: Door.of(BrokenJudge(), Settings()),
-        Announcer(lamps, [], 0.8),
-        after(3, clock),
-        clock,
-        clock.sleep,
-    )
+def test_a_model_that_fails_is_a_fault_with_its_reason_and_leaves_the_camera_open() -> None:
+    lamps, opened = Lamps(), []
+    serve_with(lamps, lambda: opened.append(1) or Reel(frames()), lambda: len(lamps.shown) == 3, judge=BrokenJudge())
     assert [decision.reason for decision, _ in lamps.shown] == ["RuntimeError: interpreter: out of order"] * 3
+    assert len(opened) == 1
 
 
 def test_an_allow_does_not_outlive_a_fault() -> None:
-    lamps, clock = Lamps(), Clock()
+    lamps = Lamps()
     reels = [Reel(breaks_after(50)), Reel(frames())]
-    serve(lambda: reels.pop(0), new_door, Announcer(lamps, [], 0.8), lambda: len(lamps.shown) == 60, clock, clock.sleep)
+    serve_with(lamps, lambda: reels.pop(0), lambda: len(lamps.shown) == 60)
     assert lamps.states == [State.CHECKING, State.ALLOW, State.FAULT, State.CHECKING]
 
 
 def test_the_end_of_a_file_is_the_end_of_the_run() -> None:
     lamps = Lamps()
     five = (frame for _, frame in zip(range(5), frames(), strict=False))
-    serve(lambda: Reel(five), new_door, Announcer(lamps, [], 0.8), lambda: False)
+    serve_with(lamps, lambda: Reel(five), lambda: False)
     assert len(lamps.shown) == 5
 
 
@@ -281,62 +260,13 @@ def test_lamps_that_fail_end_the_run() -> None:
             raise OutputError("line 17: gone")
 
     with pytest.raises(OutputError, match="line 17"):
-        serve(lambda: Reel(frames()), new_door, Announcer(DeadLamps(), [], 0.8), lambda: False)
+        serve_with(DeadLamps(), lambda: Reel(frames()), lambda: False)
 
 
-def test_an_old_frame_is_a_fault_and_is_not_judged() -> None:
-    door = LiveDoor(Door.of(BrokenJudge(), Settings()), 0.5, clock=lambda: 10.0)
-    decision = door.see(Frame(picture(GREEN), 9.4))
-    assert (decision.state, decision.reason) == (State.FAULT, "the frame is 0.60 s old, the limit is 0.5 s")
-
-
-def test_a_fresh_frame_is_judged() -> None:
-    door = LiveDoor(new_door(), 0.5, clock=lambda: 10.0)
-    assert door.see(Frame(picture(GREEN), 9.6)).state == State.CHECKING
-
-
-# --- telling
-
-
-def test_a_decision_stands_from_the_time_of_its_frame() -> None:
-    lamps = Lamps()
-    Announcer(lamps, [], 0.8).show(Decision(5.0, State.ALLOW, "so"))
-    assert [until for _, until in lamps.shown] == [5.8]
-
-
-def test_outputs_come_before_observers() -> None:
-    lamps = Lamps()
-    shown_before: list[int] = []
-    announcer = Announcer(lamps, [lambda decision, frame: shown_before.append(len(lamps.shown))], 0.8)
-    announcer.show(Decision(5.0, State.DENY, "so"))
-    assert shown_before == [1]
-
-
-def test_an_observer_that_fails_is_reported_once_and_dropped(capsys: pytest.CaptureFixture[str]) -> None:
-    lamps, seen = Lamps(), []
-
-    class Bad:
-        def __call__(self, decision: Decision, frame: Frame | None) -> None:
-            raise ValueError("no room")
-
-    announcer = Announcer(lamps, [Bad(), lambda decision, frame: seen.append(decision.state)], 0.8)
-    for time, state in enumerate([State.IDLE, State.DENY]):
-        announcer.show(Decision(time, state, "so"))
-    assert capsys.readouterr().err == "maskgate: Bad is dropped: ValueError: no room\n"
-    assert seen == lamps.states == [State.IDLE, State.DENY]
-
-
-def test_observers_get_the_frame_with_its_decision() -> None:
-    pairs: list[tuple[Decision, Frame | None]] = []
-    announcer = Announcer(NoOutputs(), [lambda decision, frame: pairs.append((decision, frame))], 0.8)
-    frame = Frame(picture(RED), 1.0)
-    announcer.show(new_door().see(frame), frame)
-    assert pairs[0][0].time == 1.0
-    assert pairs[0][1] is frame
-
-
-def test_the_terminal_shows_changes_only(capsys: pytest.CaptureFixture[str]) -> None:
-    terminal = Terminal()
-    for time, state in [(12.3, State.ALLOW), (12.4, State.ALLOW), (13.0, State.IDLE)]:
-        terminal(Decision(time, state, "why"))
-    assert capsys.readouterr().out == "12.3 s  ALLOW     why\n13.0 s  IDLE      why\n"
+def test_the_service_manager_hears_of_life_after_judged_frames_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr("edge.daemon.notify", told.append)
+    serve_with(Lamps(), lambda: Reel(iter([None, None])), lambda: False)
+    assert told == []
+    serve_with(Lamps(), lambda: Reel(iter([next(frames(EMPTY)), None])), lambda: False)
+    assert told == ["WATCHDOG=1"]

@@ -11,6 +11,7 @@ from edge import __version__
 from edge.__main__ import main, parse_zone
 from edge.errors import InputError
 from edge.values import WITHOUT_MASK, Box, Classification, Judged
+from tests.edge.rig import EMPTY, Pictures
 
 
 class BareJudge:
@@ -22,9 +23,7 @@ class BareJudge:
 
 @pytest.fixture
 def bare_judge(monkeypatch):
-    monkeypatch.setattr("edge.contract.load_bundle", lambda folder=None: folder)
     monkeypatch.setattr("edge.judge.Judge.from_bundle", lambda bundle, threads=1: BareJudge())
-    monkeypatch.setattr("edge.daemon.load_judge", lambda bundle, threads: BareJudge())
 
 
 @pytest.fixture
@@ -42,8 +41,9 @@ def refused(capfd):
 
 def make_video(path, frames=300):
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (64, 48))
+    pictures = Pictures((48, 64))
     for _ in range(frames):
-        writer.write(np.full((48, 64, 3), 128, np.uint8))
+        writer.write(pictures(EMPTY))
     writer.release()
     return path
 
@@ -189,13 +189,13 @@ def test_a_gpio_chip_without_permission_is_refused(bare_judge, refused, config, 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_leaves_every_output_safe(config, tmp_path, stop):
     code = (
-        "import edge.daemon\n"
         "from edge.__main__ import main\n"
+        "from edge.judge import Judge\n"
         "from edge.values import *\n"
         "class BareJudge:\n"
         "    def judge(self, rgb):\n"
         "        return [Judged(Box(20, 10, 40, 40), 0.9, Classification('without_mask', 0.9, (0.9, 0.05, 0.05)))]\n"
-        "edge.daemon.load_judge = lambda bundle, threads: BareJudge()\n"
+        "Judge.from_bundle = lambda bundle, threads: BareJudge()\n"
         f"raise SystemExit(main(['run', '--config', {str(config(make_video(tmp_path / 'door.avi')))!r}]))\n"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=-1, stderr=-1, text=True) as process:

@@ -1,13 +1,14 @@
 import tomllib
 from importlib.resources import files
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import pytest
 
 from edge.errors import SettingsError
-from edge.settings import LineSettings, OutputSettings, Settings, load_settings, polygon_fault
-from edge.values import State
+from edge.settings import Condition, LineSettings, OutputSettings, Settings, load_settings, polygon_fault
+from edge.values import Signal, State
 
 EXAMPLE = Path(str(files("edge").joinpath("config.example.toml")))
 
@@ -44,13 +45,13 @@ def test_a_file_may_name_only_what_it_changes(tmp_path):
 
 def test_lines_of_a_file_replace_the_default_ones(tmp_path):
     file = tmp_path / "door.toml"
-    file.write_text('[[output.line]]\nname = "door"\nline = 5\non_states = ["ALLOW"]\nactive_low = true\n')
-    assert load_settings(file).output.lines == (LineSettings("door", 5, (State.ALLOW,), active_low=True),)
+    file.write_text('[[output.line]]\nname = "door"\nline = 5\non = ["ALLOW"]\nactive_low = true\n')
+    assert load_settings(file).output.lines == (LineSettings("door", 5, ("ALLOW",), active_low=True),)
 
 
 def test_only_allow_lights_the_green_lamp_by_default():
     (green,) = (line for line in OutputSettings().lines if line.name == "green")
-    assert green.on_states == (State.ALLOW,)
+    assert green.on == ("ALLOW",)
 
 
 @pytest.mark.parametrize(
@@ -70,10 +71,14 @@ def test_only_allow_lights_the_green_lamp_by_default():
         ('output.kind = "x"', 'output.kind is "x"; it must be one of gpio, simulated'),
         ("output.line = 3", "output.line is 3; it must be a list"),
         ("decision.valid_seconds = 5", "decision.valid_seconds is 5; it must be a number from 0.1 to 1"),
-        ("zone.height = 3", "zone.height is no key of the settings; [zone] has polygon, min_face_height"),
+        (
+            "zone.height = 3",
+            "zone.height is no key of the settings; [zone] has polygon, min_face_height, slack, still_seconds",
+        ),
         (
             "zones.height = 3",
-            "zones is no key of the settings; the file has camera, model, zone, decision, output, events",
+            "zones is no key of the settings; the file has camera, model, zone, decision, door, schedule, health, "
+            "output, events",
         ),
         (
             "decision.allow_below = 0.7",
@@ -94,21 +99,24 @@ def test_a_wrong_value_is_refused_with_its_key_and_range(refusal, text, message)
     [
         ('name = "a"', "output.line[0].line is missing"),
         (
-            'name = "a"\nline = 3000\non_states = ["ALLOW"]',
+            'name = "a"\nline = 3000\non = ["ALLOW"]',
             "output.line[0].line is 3000; it must be a whole number from 0 to 1023",
         ),
         (
-            'name = "a"\nline = 3\non_states = ["OPEN"]',
-            'output.line[0].on_states[0] is "OPEN"; it must be one of IDLE, CHECKING, ALLOW, DENY, UNKNOWN, FAULT',
+            'name = "a"\nline = 3\non = ["OPEN"]',
+            'output.line[0].on[0] is "OPEN"; '
+            "it must be one of ALLOW, CHECKING, DENY, FAULT, FORCED_OPEN, "
+            "HEARTBEAT, HELD_OPEN, IDLE, RELEASE, REMINDER, TAMPER, UNKNOWN",
         ),
-        ('name = "a"\nline = 3\non_states = []', "output.line[0].on_states is []; it must be a list, not empty"),
+        ('name = "a"\nline = 3\non = []', "output.line[0].on is []; it must be a list, not empty"),
         (
-            'name = "a"\nline = 3\non_states = ["DENY"]\nactive_low = 1',
+            'name = "a"\nline = 3\non = ["DENY"]\nactive_low = 1',
             "output.line[0].active_low is 1; it must be true or false",
         ),
         (
-            'name = "a"\nline = 3\non_states = ["DENY"]\npin = 1',
-            "output.line[0].pin is no key of the settings; [output.line[0]] has name, line, on_states, active_low",
+            'name = "a"\nline = 3\non = ["DENY"]\npin = 1',
+            "output.line[0].pin is no key of the settings; [output.line[0]] has name, line, on, active_low, "
+            "pattern, fail_safe",
         ),
     ],
 )
@@ -116,12 +124,31 @@ def test_a_wrong_output_line_is_refused_with_its_key(refusal, line, message):
     assert refusal(f"[[output.line]]\n{line}") == message
 
 
+def test_an_input_and_an_output_may_not_share_a_line(refusal):
+    text = '[[output.line]]\nname = "a"\nline = 1\non = ["DENY"]\n[[output.input]]\nkind = "exit"\nline = 1\n'
+    assert refusal(text) == "output.input[0].line is 1, as in output.line[0]; give each its own"
+
+
+def test_a_schedule_with_a_wrong_time_or_day_is_refused(refusal):
+    entry = '[[schedule]]\ndays = ["mon"]\nbegin = "{}"\nend = "07:00"\nmode = "{}"'
+    assert refusal(entry.format("24:00", "remind")) == (
+        'schedule[0].begin is "24:00"; it must be a time of day from "00:00" to "23:59"'
+    )
+    assert refusal(entry.format("23:00", "off")) == (
+        'schedule[0].mode is "off"; it must be one of indicate, must_wear, remind'
+    )
+
+
+def test_a_line_can_show_every_state_and_signal():
+    assert {*get_args(Condition)} == {*State, *Signal}
+
+
 @pytest.mark.parametrize("key", ["line", "name"])
 def test_two_lines_may_not_share_a_number_or_a_name(refusal, key):
     lines = [{"name": "a", "line": 1}, {"name": "b", "line": 2}]
     lines[1][key] = lines[0][key]
     text = "".join(
-        f'[[output.line]]\nname = "{line["name"]}"\nline = {line["line"]}\non_states = ["DENY"]\n' for line in lines
+        f'[[output.line]]\nname = "{line["name"]}"\nline = {line["line"]}\non = ["DENY"]\n' for line in lines
     )
     assert refusal(text).startswith(f"output.line[1].{key} is ")
 

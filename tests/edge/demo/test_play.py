@@ -3,23 +3,23 @@
 import json
 
 import cv2
-import numpy as np
 import pytest
 
 from edge.contract import load_bundle
 from edge.demo.play import play
 from edge.errors import InputError
 from edge.judge import Judge
-from edge.values import WITH_MASK, WITHOUT_MASK, Box, Classification, Frame, Judged
+from edge.values import Frame
+from tests.edge.rig import EMPTY, GREEN, RED, ColourJudge, Pictures
 
 FPS = 10.0
 
 
-class DarkThenGreyThenWhite:
-    """A camera of a second each of black, grey and white frames."""
+class NobodyThenBareThenMasked:
+    """A camera of two seconds each."""
 
     fps = FPS
-    size = (64, 48)
+    size = (128, 96)
 
     def __init__(self):
         self.now = 0.0
@@ -34,20 +34,10 @@ class DarkThenGreyThenWhite:
         return self.now
 
     def frames(self):
+        pictures = Pictures()
         for number in range(60):
             self.now = number / FPS
-            yield Frame(np.full((48, 64, 3), (0, 128, 255)[number // 20], np.uint8), self.now)
-
-
-class BrightnessJudge:
-    """Sees nobody in a black frame, a bare face in a grey one, a masked one in a white one."""
-
-    def judge(self, rgb):
-        if rgb.mean() < 50:
-            return []
-        masked = rgb.mean() > 200
-        verdict = Classification(WITH_MASK if masked else WITHOUT_MASK, 1.0, (float(not masked), float(masked), 0.0))
-        return [Judged(Box(20, 10, 44, 40), 0.9, verdict)]
+            yield Frame(pictures((EMPTY, RED, GREEN)[number // 20]), self.now)
 
 
 def states(decisions):
@@ -64,8 +54,8 @@ def records(file):
 def run(tmp_path_factory):
     """A folder that two runs have written to, and the decisions of the second."""
     folder = tmp_path_factory.mktemp("demo") / "new" / "demo"
-    play(DarkThenGreyThenWhite(), BrightnessJudge(), folder)
-    return folder, play(DarkThenGreyThenWhite(), BrightnessJudge(), folder)
+    play(NobodyThenBareThenMasked(), ColourJudge(), folder)
+    return folder, play(NobodyThenBareThenMasked(), ColourJudge(), folder)
 
 
 def test_a_run_leaves_its_video_timeline_and_events_and_nothing_of_the_run_before(run):
@@ -91,7 +81,7 @@ def test_the_door_is_released_while_the_state_is_allow_and_shut_at_the_end(run):
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="file/demo"):
-        play(DarkThenGreyThenWhite(), BrightnessJudge(), tmp_path / "file" / "demo")
+        play(NobodyThenBareThenMasked(), ColourJudge(), tmp_path / "file" / "demo")
 
 
 def test_the_shipped_models_deny_while_one_of_two_visitors_is_bare_and_allow_both_masked(camera, tmp_path):

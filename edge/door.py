@@ -1,0 +1,140 @@
+"""From a frame to a decision: is the frame to be trusted, who is in it, and what does that mean for the door."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from edge.decide import DoorPolicy
+from edge.errors import in_one_line
+from edge.health import FrameHealth
+from edge.movement import Movement
+from edge.schedule import mode_at
+from edge.settings import Settings
+from edge.track import Tracker
+from edge.values import Decision, Frame, Inputs, Judged, Rgb, State
+
+Clock = Callable[[], float]
+Check = Callable[[], str | None]
+"""Why nothing can be trusted just now, for people; None when all is well."""
+
+
+class FaceJudge(Protocol):
+    """What finds and classifies faces: `edge.judge.Judge`, or a stand-in."""
+
+    def judge(self, rgb: Rgb) -> Sequence[Judged]: ...
+
+
+class Door:
+    """From frame to decision: judge, track, decide. Frames must come in the order of their times.
+
+    inputs: what the door's input lines say. local_time: of the wall clock, for the weekly schedule alone.
+    """
+
+    def __init__(
+        self,
+        judge: FaceJudge,
+        settings: Settings,
+        inputs: Callable[[], Inputs] = Inputs,
+        local_time: Callable[[], datetime] = datetime.now,
+    ) -> None:
+        self._judge = judge
+        self._settings = settings
+        self._inputs = inputs
+        self._local_time = local_time
+        self._tracker = Tracker(settings.decision)
+        self._movement = Movement()
+        self._policy = DoorPolicy(settings.zone, settings.decision, settings.door)
+
+    def see(self, frame: Frame) -> Decision:
+        """The decision that rests on this frame."""
+        faces = self._judge.judge(frame.rgb)
+        tracks = self._movement.update(self._tracker.update(faces, frame.time), frame)
+        height, width = frame.rgb.shape[:2]
+        mode = mode_at(self._settings, self._local_time())
+        return self._policy.update(tracks, (width, height), frame.time, self._inputs(), mode)
+
+
+class LiveDoor:
+    """A door that judges only what can be trusted; whatever is wrong is the state FAULT, with its reason.
+
+    new_door: gives a door where nobody has been seen yet; after a fault all begins anew. checks: what else can be
+    wrong, asked for every frame. clock: that of the frames' times.
+    """
+
+    def __init__(
+        self,
+        new_door: Callable[[], Door],
+        settings: Settings,
+        checks: Sequence[Check] = (),
+        clock: Clock = time.monotonic,
+    ) -> None:
+        self._new_door = new_door
+        self._door: Door | None = None
+        self._age_limit = settings.decision.frame_age_limit
+        self._health = FrameHealth(settings.health)
+        self._checks = checks
+        self._clock = clock
+
+    def see(self, frame: Frame) -> Decision:
+        """The decision that rests on this frame; what the judge raises is a fault too."""
+        reason = self._distrust(frame)
+        if reason is None:
+            self._door = self._door or self._new_door()
+            try:
+                decision = self._door.see(frame)
+            except Exception as error:
+                reason = in_one_line(error)
+            else:
+                reason = self._late(frame, "judged")
+        if reason is None:
+            return decision
+        return self.fault(reason)
+
+    def fault(self, reason: str) -> Decision:
+        """The decision while nothing can be judged."""
+        self._door = None
+        return Decision(self._clock(), State.FAULT, reason)
+
+    def _distrust(self, frame: Frame) -> str | None:
+        reasons = (check() for check in (lambda: self._late(frame, "here"), *self._checks))
+        # the picture's health is looked at in any case, as it depends on the frames before
+        picture = self._health.check(frame)
+        return next((reason for reason in reasons if reason), picture)
+
+    def _late(self, frame: Frame, what: str) -> str | None:
+        age = self._clock() - frame.time
+        if age <= self._age_limit:
+            return None
+        return f"the frame was {age:.2f} s old when it was {what}, the limit is {self._age_limit:g} s"
+
+
+class Unchanged:
+    """A check that files are what they were at the start: not replaced, written to or removed."""
+
+    def __init__(self, files: Sequence[Path], every: float = 0.25, clock: Clock = time.monotonic) -> None:
+        self._files = [(file, _identity(file)) for file in files]
+        self._every = every
+        self._clock = clock
+        self._looked = -every
+        self._reason: str | None = None
+
+    def __call__(self) -> str | None:
+        """See Check; looks at the files every so many seconds."""
+        now = self._clock()
+        if now - self._looked >= self._every:
+            self._looked = now
+            changed = [file for file, identity in self._files if _identity(file) != identity]
+            self._reason = f"{changed[0]} was changed on disk; restart to check and load it" if changed else None
+        return self._reason
+
+
+def _identity(file: Path) -> tuple[int, ...] | None:
+    try:
+        known = file.stat()
+    except OSError:
+        return None
+    return known.st_ino, known.st_size, known.st_mtime_ns
