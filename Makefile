@@ -4,8 +4,9 @@ VENV := .venv
 PY := $(VENV)/bin/python
 DATA ?=
 BENCHMARK ?=
+HOURS ?= 1
 
-.PHONY: help demo test test-slow test-device check format train tune convert evaluate clean
+.PHONY: help demo test test-slow test-device soak check format train tune convert evaluate clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -21,6 +22,9 @@ test-slow: $(VENV)/.dev $(VENV)/.train ## train and convert small models for rea
 
 test-device: $(VENV)/.dev ## test the daemon on a virtual arm64 device with GPIO and camera (Debian's qemu-system-arm, cpio, kmod)
 	$(PY) -m pytest -m device tests/device
+
+soak: $(VENV)/.dev ## HOURS=1: run the daemon on a looped scene while everything goes wrong at random; did it ever lie?
+	$(PY) -m tests.soak --hours $(HOURS)
 
 check: $(VENV)/.dev ## formatting, lint, types and the layers of the imports
 	$(VENV)/bin/ruff format --check .

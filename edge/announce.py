@@ -125,12 +125,12 @@ class NoOutputs:
 
 
 class Terminal:
-    """Prints a line at each change of state."""
+    """Prints a line at each change of state, and of a fault's reason."""
 
     def __init__(self) -> None:
-        self._state: State | None = None
+        self._told: tuple[object, ...] = ()
 
     def __call__(self, decision: Decision, frame: Frame | None = None) -> None:
-        if decision.state != self._state:
-            self._state = decision.state
+        if (told := (decision.state, decision.kind[-1])) != self._told:
+            self._told = told
             print(f"{decision.time:.1f} s  {decision.state:<8}  {decision.reason}", flush=True)

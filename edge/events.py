@@ -12,7 +12,7 @@ from typing import Any
 
 from edge.errors import InputError
 from edge.ledger import Ledger
-from edge.values import Decision, Frame, Signal, State, Track
+from edge.values import Decision, Frame, Track
 
 RETRY_SECONDS = 0.5
 """How long to wait, in the decisions' time, before a file that could not be written is tried again."""
@@ -21,7 +21,7 @@ WallClock = Callable[[], datetime]
 
 
 class EventLog:
-    """Writes an event whenever the state or the signals differ from the ones before.
+    """Writes an event whenever the state, the signals or a fault's reason differ from the ones before.
 
     A failing write never stops the caller: it is told on standard error and by `fault`, the event waits, and any
     later decision lets it be tried again. wall_clock: tells people the time of an event; without it they are not told.
@@ -31,7 +31,7 @@ class EventLog:
         self._ledger = ledger
         self._name = name
         self._wall_clock = wall_clock
-        self._told: tuple[State, frozenset[Signal]] | None = None
+        self._told: tuple[object, ...] | None = None
         self._failed = -math.inf
         self._fault: str | None = None
 
@@ -42,9 +42,8 @@ class EventLog:
 
     def __call__(self, decision: Decision, frame: Frame | None = None) -> None:
         """Take note of a decision; the frame is of no interest here."""
-        told = decision.state, decision.signals
-        if told != self._told:
-            self._told = told
+        if decision.kind != self._told:
+            self._told = decision.kind
             at = {"at": iso(self._wall_clock())} if self._wall_clock else {}
             self._ledger.add(at | event(decision))
         if self._ledger.behind and not self._failed <= decision.time < self._failed + RETRY_SECONDS:

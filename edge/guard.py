@@ -34,7 +34,7 @@ POLL = 0.02
 """Seconds between two looks at the input lines."""
 RETRY = 0.2
 """Seconds until a line that could not be driven is tried again."""
-LEAST_FAULT = 4.0
+LEAST_FAULT = 3.0
 """Seconds for which a line that could not be driven, or read back otherwise, is a fault at least."""
 LONGEST_MESSAGE = 65536
 PERIODS = {"blink": 1.0, "fast": 0.25, "square": 0.2}

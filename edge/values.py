@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -171,3 +172,9 @@ class Decision:
     reason: str
     tracks: tuple[Track, ...] = ()
     signals: frozenset[Signal] = frozenset()
+
+    @property
+    def kind(self) -> tuple[object, ...]:
+        """Decisions of one kind tell people the same: state, signals, and a fault's reason but for its numbers."""
+        reason = re.sub(r"[0-9.]+", "#", self.reason) if self.state == State.FAULT else ""
+        return self.state, self.signals, reason

@@ -1,4 +1,4 @@
-"""Photos to Keras models: python -m train locator|classifier|both|average|evaluate --data DIR. See each module."""
+"""Photos to Keras models: python -m train locator|classifier|both|average|beside|evaluate. See each module."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def main() -> int:
     try:
         if arguments.model == "evaluate":
             _evaluate(arguments)
-        elif arguments.model == "average":
-            _average(arguments)
+        elif arguments.model in ("average", "beside"):
+            _with_trained(arguments)
         else:
             _train(arguments)
     except MaskgateError as error:
@@ -34,10 +34,10 @@ def main() -> int:
     return 0
 
 
-def _average(arguments: argparse.Namespace) -> None:
+def _with_trained(arguments: argparse.Namespace) -> None:
     with quiet():
-        from train.average import average
-    average(arguments)
+        module = import_module(f"train.{arguments.model}")
+    getattr(module, arguments.model)(arguments)
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:

@@ -53,6 +53,10 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     average.add_argument("folders", nargs="+", type=Path, help="where training left each of them")
     average.add_argument("--shares", nargs="+", type=float, help="of each; default: equal ones")
     average.add_argument("--out", type=Path, default=Path("build/train"))
+    beside = models.add_parser("beside", help="learning curves and figures of several classifiers, side by side")
+    beside.add_argument("folders", nargs="+", type=Path, help="where training left each of them")
+    beside.add_argument("--benchmark", type=Path, help="a box data set that none was trained on")
+    beside.add_argument("--out", type=Path, default=Path("build/beside"))
     _evaluation(models.add_parser("evaluate", help="what a bundle is worth on pictures it never saw"))
     return _completed(parser.parse_args(arguments))
 

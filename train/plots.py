@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,20 @@ def learning(file: Path, history: dict[str, list[float]], head_epochs: int | Non
         axes.set(xlabel="epoch", ylabel=name)
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.legend()
+    save(canvas, file)
+
+
+@styled
+def curves(file: Path, histories: Mapping[str, dict[str, list[float]]]) -> None:
+    """Accuracy by epoch of several trainings: dotted on the training samples, whole lines on the validation part."""
+    canvas, (axes,) = canvas_of(1, (8, 4.4))
+    for (name, history), colour in zip(histories.items(), cycle((BLUE, RED, GREEN, GREY)), strict=False):
+        for key, line in (("accuracy", ":"), ("val_accuracy", "-")):
+            values = history.get(key, [])
+            label = name if line == "-" else None
+            axes.plot(range(1, len(values) + 1), values, line, color=colour, label=label)
+    axes.set(xlabel="epoch", ylabel="accuracy (dotted: training samples)")
+    axes.legend()
     save(canvas, file)
 
 

@@ -41,7 +41,7 @@ def test_an_old_frame_is_a_fault_and_is_not_judged(pictures):
         def judge(self, rgb):
             raise AssertionError("judged")
 
-    door, clock = live(Never())
+    door, _ = live(Never())
     decision = door.see(Frame(pictures(GREEN), 9.4))
     assert (decision.state, decision.reason) == (
         State.FAULT,

@@ -40,6 +40,13 @@ def test_an_event_is_one_line_of_json_with_rounded_figures(file: Path) -> None:
     )
 
 
+def test_another_reason_of_a_fault_is_an_event_too(file: Path) -> None:
+    with open_events(file) as log:
+        for moment, reason in enumerate(["the frame is 0.6 s old", "the frame is 0.7 s old", "the picture is black"]):
+            log(decision(moment, State.FAULT, reason=reason))
+    assert [record["reason"] for record in records(file)] == ["the frame is 0.6 s old", "the picture is black"]
+
+
 def test_only_a_change_of_state_or_of_signals_is_an_event(file: Path) -> None:
     with open_events(file) as log:
         log(decision(0, State.IDLE, reason="nobody"))

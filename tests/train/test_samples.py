@@ -7,8 +7,8 @@ import pytest
 from edge.values import OUTPUTS, Box, Face
 from train.crops import Crop, LabelledFace, labelled_faces
 from train.datasets import Picture
-from train.readers import LabelledBox
 from train.proposals import backgrounds
+from train.readers import LabelledBox
 from train.samples import ELSEWHERE_SHARE, KINDS, FaceCrops, framed, unjudgeable
 
 CROP = Crop(64, 0.1)
