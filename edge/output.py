@@ -33,6 +33,8 @@ END_SECONDS = 2.0
 SILENCE = 0.5
 """Seconds for which the guard may leave a decision without an answer."""
 
+GONE = "the guard of the output lines has ended, which drove them safe or left them to their resistors"
+
 
 class Outputs(Protocol):
     """Where decisions are shown; leaving its `with` block drives every line to its safe level."""
@@ -163,12 +165,12 @@ class GuardedOutputs:
             # a guard that does not listen is found by its silence
             self._orders.write(message + b"\n")
         except (BrokenPipeError, ValueError) as error:
-            raise OutputError("the guard of the output lines has ended; they are at their safe level") from error
+            raise OutputError(GONE) from error
 
     def _listen(self) -> None:
         data = self._answers.read(65536)
         if data == b"":
-            raise OutputError("the guard of the output lines has ended; they are at their safe level")
+            raise OutputError(GONE)
         *lines, self._rest = (self._rest + (data or b"")).split(b"\n")
         if lines:
             told = json.loads(lines[-1])

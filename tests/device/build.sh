@@ -1,6 +1,7 @@
 #!/bin/bash
 # Put together what the virtual device boots, in build/device: Debian's arm64 kernel, and a root file system as an
-# initramfs of two parts: the distribution with the wheels we depend on (made once), and our own package with the probe.
+# initramfs of two parts: the distribution with the wheels we depend on (made once), and our own package as a service,
+# with the probes.
 # Usage: tests/device/build.sh        What is in build/device/media goes along, into the device's /opt/door.
 # Packages are only unpacked: nothing runs emulated here, and nothing needs root.
 # Environment: PYTHON (of the workstation, default python3), MIRROR (Debian archive, default: the one that apt uses).
@@ -13,8 +14,11 @@ python=${PYTHON:-python3}
 # gpio-sim is in the kernel of the backports only
 suite=trixie
 guest_python=3.13
-packages=(python3 libstdc++6 busybox-static kmod gpiod)
+site=/opt/maskgate/lib/python$guest_python/site-packages
+packages=(python3 libstdc++6 busybox-static kmod gpiod systemd udev)
 modules=(gpio-sim vivid)
+# what systemd would do because no package's own script has run, and terminals to log in at
+masked=(ldconfig.service systemd-journal-catalog-update.service systemd-hwdb-update.service getty.target)
 
 die() {
   echo "error: $*" >&2
@@ -70,7 +74,8 @@ CONF
 
 unpack_packages() {
   local package
-  arm64_apt apt-get -qq --yes --download-only install "${packages[@]}" "linux-binary-$1" "linux-modules-$1" >/dev/null
+  arm64_apt apt-get -qq --yes --download-only install "${packages[@]}" \
+    "linux-base-$1" "linux-binary-$1" "linux-modules-$1" >/dev/null
   mkdir -p "$root"/usr/{bin,lib,sbin} "$device/kernel"
   ln -s usr/{bin,lib,sbin} "$root"
   for package in "$device"/apt/cache/archives/*.deb; do
@@ -81,7 +86,7 @@ unpack_packages() {
   done
 }
 
-# the few modules that the tests load, with what they depend on
+# the few modules that the tests load, with what they depend on; the kernel, and the Pi's hardware as it wants it told
 take_modules() {
   local module version=$1 folder=usr/lib/modules/$1
   ln -s usr/lib "$device/kernel/lib"
@@ -93,7 +98,7 @@ take_modules() {
   cp "$device/kernel/$folder"/modules.{builtin,builtin.modinfo,order} "$root/$folder/"
   (cd "$device/kernel/$folder" && xargs cp --parents --target-directory "$root/$folder") <"$device/modules"
   depmod --basedir "$root" "$version"
-  cp "$device/kernel/$folder/vmlinuz" "$device/vmlinuz"
+  cp "$device/kernel/$folder"/{vmlinuz,dtb/broadcom/bcm2837-rpi-3-b.dtb} "$device"
 }
 
 # pip_arm64 COMMAND ARGUMENT... - pip for the device's Python; it takes tags literally, so all glibc versions are named
@@ -131,7 +136,7 @@ make_base() {
   take_modules "$version"
   dependencies >"$device/requirements.txt"
   pip_arm64 download --dest "$device/wheels" --requirement "$device/requirements.txt"
-  install_wheels "$root/opt/site" "$device"/wheels/*.whl
+  install_wheels "$root$site" "$device"/wheels/*.whl
   archive "$root" >"$device/base.cpio"
   rm -rf "$root" "$device/kernel" "$device/wheels" "$device/apt"
 }
@@ -144,11 +149,24 @@ make_wheel() {
   "$python" -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir "$device/dist" "$device/source"
 }
 
+# what `python3 -m venv /opt/maskgate` and pip would have left, and the service as a package installs it
 make_top() {
-  local top=$device/top
+  local unit top=$device/top units=usr/lib/systemd/system
   rm -rf "$top"
   make_wheel
-  install_wheels "$top/opt/site" "$device"/dist/*.whl
+  install_wheels "$top$site" "$device"/dist/*.whl
+  mkdir -p "$top/opt/maskgate/bin" "$top/etc/maskgate"
+  ln -s /usr/bin/python3 "$top/opt/maskgate/bin/python3"
+  printf '%s\n' 'home = /usr/bin' 'include-system-site-packages = false' >"$top/opt/maskgate/pyvenv.cfg"
+  install --mode 755 tests/device/guest/maskgate "$top/opt/maskgate/bin/maskgate"
+  install -D --mode 644 --target-directory "$top/$units" edge/device/maskgate.service tests/device/guest/*.service
+  install -D --mode 644 edge/device/maskgate.sysusers.conf "$top/usr/lib/sysusers.d/maskgate.conf"
+  install -D --mode 644 --target-directory "$top/usr/lib/udev/rules.d" edge/device/60-maskgate-gpio.rules
+  mkdir -p "$top/etc/systemd/system/multi-user.target.wants"
+  for unit in "${masked[@]}"; do
+    ln -s /dev/null "$top/etc/systemd/system/$unit"
+  done
+  ln -s "/$units/"{maskgate,probe}.service "$top/etc/systemd/system/multi-user.target.wants"
   install -D --mode 755 --target-directory "$top/opt/door" tests/device/guest/{init,*.py}
   cp "$device"/media/* "$top/opt/door/"
   archive "$top" >"$device/top.cpio"

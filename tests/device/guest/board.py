@@ -12,17 +12,18 @@ CAMERA_DRIVER = Path("/sys/bus/platform/drivers/vivid")
 
 
 class Chip:
-    """A chip with the label of a Raspberry Pi's; lines: name -> offset."""
+    """A chip with the label of a Raspberry Pi's, made where there is none yet; lines: name -> offset."""
 
     label = "pinctrl-bcm2835"
 
     def __init__(self, lines: dict[str, int]) -> None:
         simulator = Path("/sys/kernel/config/gpio-sim/header")
         bank = simulator / "bank0"
-        bank.mkdir(parents=True)
-        (bank / "num_lines").write_text("54")
-        (bank / "label").write_text(self.label)
-        (simulator / "live").write_text("1")
+        if not bank.exists():
+            bank.mkdir(parents=True)
+            (bank / "num_lines").write_text("54")
+            (bank / "label").write_text(self.label)
+            (simulator / "live").write_text("1")
         self.lines = lines
         self.name = (bank / "chip_name").read_text().strip()
         device = (simulator / "dev_name").read_text().strip()
@@ -66,7 +67,7 @@ class Watch:
         self.driven = orders((TRACING / "trace").read_text(), self._chip.lines)
 
     def _poll(self) -> None:
-        while not self._ended.wait(0.02):
+        while not self._ended.wait(0.05):
             now, levels = time.monotonic(), self._chip.levels()
             if not self.levels or levels != self.levels[-1][1]:
                 self.levels.append((now, levels))
