@@ -15,13 +15,12 @@ from edge.values import INCORRECT, LABELS, NO_FACE, OUTPUTS, WITH_MASK, WITHOUT_
 from train import overlays
 from train.augment import CROP_STEPS, Chance, augment
 from train.crops import Crop, LabelledFace, face_alone, whole_box
-from train.datasets import NEGATIVES, SCENES
 from train.pools import Pool, shares
 from train.proposals import Background
 
 TIGHT_SHARE = 0.2  # of the samples of faces that are not alone in their picture
 SEEN_SHARE = 0.6  # of the others; the rest is framed by the labelled box
-UNJUDGEABLE_SHARE, NO_FACE_SHARE = 0.04, 0.14
+UNJUDGEABLE_SHARE, NO_FACE_SHARE = 0.04, 0.08
 ELSEWHERE_SHARE = 0.06  # places that no locator takes for a face, to be added to the NO_FACE_SHARE of those one did
 TRIES = 8  # to find a face that can be drawn on
 
@@ -30,15 +29,11 @@ Draw = Callable[[Rgb, Box, Chance], Rgb]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """Of `share` of the samples: faces of a label, covered or not, and what is drawn on them to make them another.
-
-    where: the kind of picture that they are taken from; None for any.
-    """
+    """Of `share` of the samples: faces of a label, covered or not, and what is drawn on them to make them another."""
 
     share: float
     label: str
     covered: bool = False
-    where: str | None = None
     draw: Draw | None = None
     becomes: str | None = None
 
@@ -52,8 +47,7 @@ KINDS = (
     Kind(0.05, WITHOUT_MASK, draw=overlays.proper_mask, becomes=WITH_MASK),
     Kind(0.11, INCORRECT),
     Kind(0.06, WITHOUT_MASK, draw=overlays.incorrect_mask, becomes=INCORRECT),
-    Kind(NO_FACE_SHARE / 2, NO_FACE, where=SCENES),
-    Kind(NO_FACE_SHARE / 2, NO_FACE, where=NEGATIVES),
+    Kind(NO_FACE_SHARE, NO_FACE),
 )
 
 
@@ -73,7 +67,6 @@ class FaceCrops:
         self._pools = []
         for kind in KINDS:
             mine = [each for each in faces if (OUTPUTS[each.label], each.covered) == (kind.label, kind.covered)]
-            mine = [each for each in mine if kind.where in (None, each.picture.kind)]
             if mine and (kind.becomes or kind.label) in outputs:
                 self._pools.append((kind, Pool(mine, lambda face: face.picture.source)))
         self._weights = shares([kind.share for kind, _ in self._pools])
