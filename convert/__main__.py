@@ -50,7 +50,7 @@ from convert.parts import (
 )
 from convert.report import report
 from edge.contract import DEFAULT_BUNDLES, Bundle, load_bundle
-from edge.errors import BundleError, InputError, MaskgateError
+from edge.errors import BundleError, InputError, MaskgateError, ModelError
 from train.datasets import Picture
 from train.noted import find_photos, read_split
 
@@ -62,6 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         refusals = convert(parse(arguments))
+    except ModelError as error:
+        refusals = [f"{error.args[0].split(';')[0]}, as quantisation made it"]
     except MaskgateError as error:
         print(f"convert: error: {error}", file=sys.stderr)
         return 2
