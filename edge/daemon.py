@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -30,6 +31,9 @@ from edge.values import Frame, State
 STOP_SIGNALS = signal.SIGTERM, signal.SIGINT
 RETRY_SECONDS = 1.0
 """How long to wait, after a fault, before the camera is opened anew."""
+
+M_MMAP_THRESHOLD, LARGE_BLOCK = -3, 262_144
+"""Of mallopt(3): blocks of so many bytes and more are apart from the heap."""
 
 
 class Source(Protocol):
@@ -59,6 +63,8 @@ def serve(
                         return
                     silence = f"the camera has given no frame for {patience:g} s; check its cable and power"
                     decision = door.fault(silence) if frame is None else door.see(frame)
+                    if decision is None:
+                        continue
                     announcer.show(decision, frame)
                     if decision.state != State.FAULT:
                         notify("WATCHDOG=1")
@@ -86,6 +92,7 @@ def run(settings: Settings) -> None:
 
 def run_with(judge: FaceJudge, settings: Settings, checks: Sequence[Check] = ()) -> None:
     """`run` with a judge that is already there. checks: what else can be wrong with it."""
+    return_large_blocks()
     patience = settings.decision.frame_age_limit
     with stop_signals() as stopped, ExitStack() as stack:
         observers: list[Observer] = [stack.enter_context(Apart(Terminal()))]
@@ -129,6 +136,16 @@ def replay_with(judge: FaceJudge, settings: Settings, video: Path, events: Path 
         door = Door(judge, settings, local_time=lambda: datetime.min)
         for frame in camera.frames():
             announcer.show(door.see(frame), frame)
+
+
+def return_large_blocks() -> None:
+    """Have the C library give frames back to the system as soon as they are freed, so that its heap does not grow.
+
+    Frames of several threads would leave holes of their size in it, a few more with every fault.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # not every C library has it
+    if mallopt is not None:
+        mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK)
 
 
 @contextmanager

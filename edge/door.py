@@ -79,9 +79,14 @@ class LiveDoor:
         self._checks = checks
         self._clock = clock
 
-    def see(self, frame: Frame) -> Decision:
-        """The decision that rests on this frame; what the judge raises is a fault too."""
+    def see(self, frame: Frame) -> Decision | None:
+        """The decision that rests on this frame; what the judge raises is a fault too.
+
+        None for a frame that only repeats the one before: nothing rests on it, and the decision before it grows old.
+        """
         reason = self._distrust(frame)
+        if reason is None and self._health.repeated:
+            return None
         if reason is None:
             self._door = self._door or self._new_door()
             try:

@@ -72,9 +72,13 @@ DRAIN = 2.0
 
 
 class FrameHealth:
-    """Watches one camera, also beyond its being opened anew: what it knows of the view must outlive that."""
+    """Watches one camera, also beyond its being opened anew: what it knows of the view must outlive that.
+
+    repeated: whether the frame that was checked last only repeats the one before, so that it shows nothing new.
+    """
 
     def __init__(self, settings: HealthSettings) -> None:
+        self.repeated = False
         self._settings = settings
         self._repeats = Repeats()
         self._view = View()
@@ -95,6 +99,7 @@ class FrameHealth:
         elapsed = 0.0 if self._time is None else max(0.0, frame.time - self._time)
         self._time = frame.time
         repeated_seconds = self._repeats.seconds(frame)
+        self.repeated = repeated_seconds > 0
         self._looked = self._looks
         if repeated_seconds == 0:
             self._look(picture_of(frame.rgb), elapsed)

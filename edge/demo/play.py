@@ -100,7 +100,8 @@ def _run(camera: DemoCamera, judge: FaceJudge, folder: Path) -> list[Decision]:
         announcer = Announcer(outputs, [Terminal(), events, film, diary], settings.decision.valid_seconds)
         door = LiveDoor(lambda: Door(judge, settings), settings, clock=camera.clock)
         for frame in camera.frames():
-            announcer.show(door.see(frame), frame)
+            if (decision := door.see(frame)) is not None:
+                announcer.show(decision, frame)
     return diary.decisions
 
 

@@ -67,6 +67,18 @@ def test_the_first_check_that_fails_says_why_and_a_picture_that_is_none_comes_la
     assert door.see(Frame(black, clock.now)).reason == "the disk is full"
 
 
+def test_nothing_rests_on_a_frame_that_repeats_the_one_before(pictures):
+    door, clock = live()
+    first, again = pictures(GREEN), pictures(GREEN)
+    assert door.see(Frame(first, clock.now)) is not None
+    clock.now += 0.1
+    assert door.see(Frame(first.copy(), clock.now)) is None
+    clock.now += 0.1
+    assert door.see(Frame(again, clock.now)) is not None
+    clock.now += 0.8
+    assert door.see(Frame(again.copy(), clock.now)).reason == "the camera repeats one frame"
+
+
 def test_after_a_fault_everybody_is_seen_for_the_first_time(pictures):
     door, clock = live()
     states = []

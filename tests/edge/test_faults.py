@@ -23,7 +23,7 @@ from edge.door import Unchanged
 from edge.errors import CameraError
 from edge.interpreter import Network
 from edge.judge import Judge
-from tests.edge.rig import GREEN, RED, ColourJudge, Pictures, Rig
+from tests.edge.rig import EMPTY, GREEN, RED, ColourJudge, Pictures, Rig
 
 LIMIT = 1.0
 """Seconds from a fault to the safe level."""
@@ -96,6 +96,18 @@ def test_a_picture_that_is_none(rig, kind):
     change, reason = BROKEN[kind]
     whole, rig.camera.change = rig.camera.change, change
     faulty(rig, reason)
+    rig.camera.change = whole
+    recovers(rig)
+
+
+def test_nobody_is_allowed_by_a_camera_that_froze_while_they_were_checked(rig):
+    rig.camera.colour = EMPTY
+    rig.wait(lambda: rig.state == "IDLE", LIMIT)
+    whole, rig.camera.colour = rig.camera.change, GREEN
+    rig.wait(lambda: rig.state == "CHECKING", LIMIT)
+    rig.camera.change, seen = always(Pictures()(GREEN)), len(rig.decisions)
+    rig.wait(lambda: rig.state == "FAULT", LIMIT)
+    assert "ALLOW" not in {str(decision.state) for _, decision in rig.decisions[seen + 2 :]}
     rig.camera.change = whole
     recovers(rig)
 

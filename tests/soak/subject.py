@@ -9,6 +9,7 @@ decision was told to the guard, state and reason.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 import time
@@ -95,7 +96,8 @@ def observers(channel: Channel) -> tuple[type, type]:
             super().show(decision, frame)
             taken = None if frame is None else round(frame.time, 4)
             told = {"taken": taken, "told": round(time.monotonic(), 4), "state": decision.state}
-            print(json.dumps(told | {"reason": decision.reason}), flush=True)
+            # in one piece, as other threads write there too
+            os.write(1, json.dumps(told | {"reason": decision.reason}).encode() + b"\n")
 
     return Hangs, Diary
 
