@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from train.evaluation.tables import RATE, main_table, markdown, text
+from train.evaluation.tables import RATE, left_out_rows, main_table, markdown, text
 
 OTHERS = {
     "risk": "Refused as unknown, and what is wrong of the rest",
     "agreement": "INT8 against float",
     "speed": "Speed beside a peer's locator",
-    "leave_one_out": "Trained without one source, tested on it",
 }
 POINTS = "drop"  # ends the names of figures that are differences, in percentage points
 
@@ -25,6 +24,7 @@ def evaluation_tables(evaluation: Named) -> list[str]:
         _suite(evaluation.get("suite") or {}),
         *(_slices(name, each) for name, each in (evaluation.get("slices") or {}).items()),
         *(_rest(title, evaluation.get(key)) for key, title in OTHERS.items()),
+        *(_left_out(part, each) for part, each in (evaluation.get("leave_one_out") or {}).items()),
     ]
     return [section for section in sections if section]
 
@@ -74,6 +74,11 @@ def _slices(name: str, slices: Named) -> str:
         for value, each in values.items()
     ]
     return _section(f"By slice: {name}", [head, *rows])
+
+
+def _left_out(part: str, found: Named) -> str:
+    """Small models, each trained without one source and tested on it: a row a source."""
+    return _section(f"Small {part}s, trained without one source and tested on it", left_out_rows(part, found))
 
 
 def _rest(title: str, figures: object) -> str:

@@ -51,6 +51,16 @@ def test_hard_cases_slices_and_whatever_else_was_counted_have_a_row():
     assert "| test, accuracy drop | 0.12 points (-0.10 to 0.30; 800) |" in agreement
 
 
+def test_each_source_that_was_left_out_has_a_row():
+    found = {key: COUNTS[key] for key in ("false_accepts", "false_rejects")} | {"class_accuracy": share(88, 100)}
+    left_out = {"classifier": {"sources": {"street": found}}}
+    _, table = evaluation_tables({"sets": EVALUATION["sets"], "leave_one_out": left_out})
+    assert table.startswith("## Small classifiers, trained without one source and tested on it")
+    assert "| street | 88.0 % (0.0 to 100.0; 88 of 100) | 0.5 % (0.0 to 100.0; 1 of 200) | - | 10.0 %" in squeezed(
+        table
+    )
+
+
 def test_what_was_not_evaluated_has_no_section():
     assert len(evaluation_tables({"sets": EVALUATION["sets"]})) == 1
 

@@ -19,7 +19,7 @@ from edge.errors import InputError
 from edge.quiet import quiet
 from edge.values import LABELS
 from train.datasets import NEGATIVES, SCENES, Picture
-from train.evaluation.tables import RATE, at, markdown, text
+from train.evaluation.tables import left_out_rows, markdown
 from train.measure import Figure
 from train.noted import find_photos, read_split
 from train.readers import COVERED
@@ -97,20 +97,6 @@ class Book:
         arriving.replace(self._file)
 
 
-COLUMNS = {
-    CLASSIFIER: ("false_accepts.all", "false_accepts.without_mask", "false_accepts.incorrect", "false_rejects"),
-    LOCATOR: ("recall", "false_per_100", "face_free_with_false"),
-}
-"""The figures that are shown of each part, by their path."""
-
-
 def table(content: Figure) -> str:
     """What leaving each source out gave, as Markdown."""
-    tables = []
-    for part, found in content.items():
-        rows = [
-            (source, *(text(at(figures, path), path == RATE) for path in COLUMNS[part]))
-            for source, figures in sorted(found["sources"].items())
-        ]
-        tables.append(markdown([(f"{part} without", *COLUMNS[part]), *rows]))
-    return "\n\n".join(tables)
+    return "\n\n".join(markdown(left_out_rows(part, found)) for part, found in content.items())

@@ -7,9 +7,8 @@ from html import escape
 from pathlib import Path
 
 from edge.values import INCORRECT, LABELS, UNKNOWN, WITHOUT_MASK
-from train.evaluation.leave_out import COLUMNS
 from train.evaluation.slices import RULES
-from train.evaluation.tables import MAIN, RATE, at
+from train.evaluation.tables import LEFT_OUT, MAIN, RATE, at
 from train.evaluation.verdicts import MISSED
 from train.markup import both, card, image, sheet, table, worth
 from train.measure import NEAR, Figure
@@ -207,8 +206,8 @@ def _left_out(found: Figure | None) -> Iterator[str]:
     yield "next door may be like. They are weaker than the bundle; see how far the sources lie apart.</p>"
     for part, content in found.items():
         rows = [
-            (escape(source), *(both(at(figures, path), path == RATE) for path in COLUMNS[part]))
+            (escape(source), *(both(at(figures, path), path == RATE) for path in LEFT_OUT[part]))
             for source, figures in sorted(content["sources"].items())
         ]
-        names = (path.replace("_", " ").replace(".", ", ") for path in COLUMNS[part])
+        names = (path.replace("_", " ").replace(".", ", ") for path in LEFT_OUT[part])
         yield from table("", (f"{part} without", *names), rows)

@@ -26,6 +26,17 @@ RATE = "false_per_100"
 ALARMING = ("false_per_100", "face_free_found", *(f"false_accepts.{x}" for x in (WITHOUT_MASK, COVERED, INCORRECT)))
 
 
+LEFT_OUT = {
+    "classifier": (
+        "class_accuracy",
+        *(f"false_accepts.{x}" for x in (WITHOUT_MASK, COVERED, INCORRECT)),
+        "false_rejects",
+    ),
+    "locator": ("recall", "false_per_100", "face_free_with_false"),
+}
+"""The figures that are shown of models that were trained without a source, by their path."""
+
+
 def at(counts: Figure, path: str) -> Figure:
     """The figure at a path such as "false_accepts.covered"."""
     for key in path.split("."):
@@ -48,6 +59,15 @@ def main_table(found: Figure) -> str:
     near = [each["near"] for each in found["sets"].values()]
     rows = [(name, *(text(at(counts, path), path == RATE) for counts in near)) for path, name in MAIN]
     return markdown([("", *found["sets"]), *rows])
+
+
+def left_out_rows(part: str, found: Figure) -> list[tuple[str, ...]]:
+    """What leaving each source out gave of the classifier or the locator: the head, then a row a source."""
+    columns = LEFT_OUT[part]
+    names = (path.replace("_", " ").replace(".", ", ") for path in columns)
+    sources = sorted(found["sources"].items())
+    rows = [(source, *(text(at(figures, path), path == RATE) for path in columns)) for source, figures in sources]
+    return [(f"{part} without", *names), *rows]
 
 
 def markdown(rows: Sequence[Sequence[str]]) -> str:
