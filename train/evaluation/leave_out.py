@@ -19,7 +19,7 @@ from edge.errors import InputError
 from edge.quiet import quiet
 from edge.values import LABELS
 from train.datasets import NEGATIVES, SCENES, Picture
-from train.evaluation.tables import left_out_rows, markdown
+from train.evaluation.tables import CLASSIFIER, LOCATOR, left_out_rows, markdown
 from train.measure import Figure
 from train.noted import find_photos, read_split
 from train.readers import COVERED
@@ -27,7 +27,6 @@ from train.split import Split
 
 FILE = "leave_one_out.json"
 LEAST = 30  # labelled faces, or whole pictures, of a source that is worth leaving out
-CLASSIFIER, LOCATOR = "classifier", "locator"
 
 
 def leave_out(arguments: argparse.Namespace) -> None:

@@ -23,7 +23,7 @@ from train.canvases import Frames, FrameSize
 from train.classifier import predict
 from train.crops import Crop, check_enough, labelled_faces, outputs_of
 from train.datasets import Picture
-from train.evaluation.leave_out import CLASSIFIER, LOCATOR
+from train.evaluation.tables import CLASSIFIER, LOCATOR
 from train.evaluation.verdicts import likeliest, verdict_figures
 from train.fit import Plan, fit, set_up
 from train.float_network import FloatNetwork

@@ -26,13 +26,14 @@ RATE = "false_per_100"
 ALARMING = ("false_per_100", "face_free_found", *(f"false_accepts.{x}" for x in (WITHOUT_MASK, COVERED, INCORRECT)))
 
 
+CLASSIFIER, LOCATOR = "classifier", "locator"
 LEFT_OUT = {
-    "classifier": (
+    CLASSIFIER: (
         "class_accuracy",
         *(f"false_accepts.{x}" for x in (WITHOUT_MASK, COVERED, INCORRECT)),
         "false_rejects",
     ),
-    "locator": ("recall", "false_per_100", "face_free_with_false"),
+    LOCATOR: ("recall", "false_per_100", "face_free_with_false"),
 }
 """The figures that are shown of models that were trained without a source, by their path."""
 

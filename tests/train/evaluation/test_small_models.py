@@ -6,7 +6,8 @@ import pytest
 
 from edge.values import WITH_MASK, WITHOUT_MASK
 from train.datasets import CROPS, Picture
-from train.evaluation.leave_out import CLASSIFIER, without
+from train.evaluation.leave_out import without
+from train.evaluation.tables import CLASSIFIER
 from train.options import parse
 from train.split import Split
 
