@@ -6,7 +6,7 @@
 - Black: 98 % of the picture are below 16 of 255. White: 95 % are above 240.
 - Covered: there is structure (see below) in fewer than two blocks, though the view has some or the picture is dim.
 - Out of focus: where the picture shows the view, it is less than 0.45 times as sharp as usual there.
-- Moved, or blocked: the view is found elsewhere in the picture, or in less than 6 % of its textured blocks.
+- Moved, or blocked: the view is found elsewhere in the picture, or in less than 8 % of its textured blocks.
 
 All from black on have `patience_seconds`. Patience is a bucket: time that looks broken fills it, time that looks well
 empties it twice as fast. A fault stands from when it is full until it is empty; so a few bad frames raise none, and a
@@ -23,7 +23,7 @@ if it has at least 8 textured blocks. While it is faulty nothing is learnt: afte
 nudge by up to 2 % of the picture's width counts as none.
 
 What this cannot know: what was wrong from the start on with focus or view; whether a bright plain picture from the
-start on is a wall or a sheet before the lens; that a person hides all but 6 % of the view's texture, which is a fault
+start on is a wall or a sheet before the lens; that a person hides all but 8 % of the view's texture, which is a fault
 until they step back. A lens that focuses on near faces by itself blurs what is behind: set `blur = false` for it.
 """
 
@@ -57,7 +57,7 @@ LEAST_TEXTURED, LEAST_SEEN = 8, 4
 SHARP = 0.45
 LEAST_DETAIL = 0.05
 """Of a picture's detail, the part that must be more than noise to judge its sharpness."""
-LOST, FOUND_ELSEWHERE, ALL_THERE = 0.06, 0.2, 0.6
+LOST, FOUND_ELSEWHERE, ALL_THERE = 0.08, 0.2, 0.6
 """Fractions of the textured blocks: below which the view is lost; by how much more match elsewhere when the camera was
 moved; from which on nobody looks elsewhere."""
 FAINT = 0.05
