@@ -51,9 +51,14 @@ class Capture:
                 self._changed.wait_for(lambda: self._newest or self._ended, self._patience)
                 frame, self._newest = self._newest, None
                 if frame is None and self._ended:
-                    if self._error is not None:
-                        raise self._error
-                    return
+                    # its traceback holds the thread's last frame, and this capture; it must not hold it in turn
+                    error, self._error = self._error, None
+                    if error is None:
+                        return
+                    try:
+                        raise error
+                    finally:
+                        del error
             yield frame
 
     def _read(self) -> None:

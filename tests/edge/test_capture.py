@@ -1,5 +1,7 @@
+import gc
 import threading
 import time
+import weakref
 
 import numpy as np
 import pytest
@@ -85,6 +87,30 @@ def test_what_the_camera_raises_is_raised_here_once_its_last_frame_was_given():
         assert next(frames).time == 0
         with pytest.raises(CameraError, match="camera 7: gone"):
             next(frames)
+
+
+def test_a_camera_that_broke_leaves_no_frame_in_memory():
+    pictures = []
+
+    def breaks():
+        one = frame(0)
+        pictures.append(weakref.ref(one.rgb))
+        yield one
+        raise CameraError("camera 7: gone")
+
+    gc.disable()
+    try:
+        for _ in range(3):
+            try:
+                with Capture(lambda: Camera(breaks()), 1.0) as capture:
+                    for _ in capture.frames():
+                        pass
+            except CameraError:
+                pass
+        del capture, _
+        assert [picture() is None for picture in pictures] == [True, True, True]
+    finally:
+        gc.enable()
 
 
 def test_a_camera_that_cannot_be_opened_is_an_error_here():
