@@ -20,13 +20,13 @@ from edge.camera import open_camera, open_file
 from edge.capture import Capture
 from edge.contract import load_bundle
 from edge.door import Check, Door, FaceJudge, LiveDoor, Unchanged
-from edge.errors import OutputError, in_one_line
+from edge.errors import MaskgateError, OutputError, in_one_line
 from edge.events import open_events
 from edge.judge import Judge
 from edge.notify import notify
 from edge.output import open_outputs
 from edge.settings import Point, Settings, ZoneSettings
-from edge.values import Frame, State
+from edge.values import Decision, Frame, State
 
 STOP_SIGNALS = signal.SIGTERM, signal.SIGINT
 RETRY_SECONDS = 1.0
@@ -101,16 +101,21 @@ def run_with(judge: FaceJudge, settings: Settings, checks: Sequence[Check] = ())
             log = stack.enter_context(Apart(events))
             observers.append(log)
             checks = [*checks, lambda: events.fault, log.stuck] if settings.events.required else checks
-        outputs = open_outputs(settings.output, settings.door.exit_seconds)
-        stack.enter_context(outputs)
+        valid_seconds = settings.decision.valid_seconds
+        try:
+            outputs = stack.enter_context(open_outputs(settings.output, settings.door.exit_seconds))
+            # the first is opened here, where it is an error if there is no camera, and not only a fault
+            cameras = chain([open_camera(settings.camera)], iter(lambda: open_camera(settings.camera), None))
+        except MaskgateError as error:
+            reason = in_one_line(error)
+            Announcer(NoOutputs(), observers, valid_seconds).show(Decision(time.monotonic(), State.FAULT, reason))
+            raise
         door = LiveDoor(lambda: Door(judge, settings, lambda: outputs.inputs), settings, [*checks, outputs.fault])
-        # the first is opened here, where it is an error and not a fault if there is no camera
-        cameras = chain([open_camera(settings.camera)], iter(lambda: open_camera(settings.camera), None))
         notify("READY=1")
         serve(
             lambda: Capture(lambda: next(cameras), patience),
             door,
-            Announcer(outputs, observers, settings.decision.valid_seconds),
+            Announcer(outputs, observers, valid_seconds),
             stopped,
             patience,
         )

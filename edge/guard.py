@@ -85,7 +85,7 @@ class Guard:
         try:
             message = json.loads(text)
             on, until = frozenset([*message["on"]]), float(message["until"])
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
             on, until = frozenset(), math.nan
         self._on = on
         self._until = -math.inf if math.isnan(until) else min(until, now + MOST_AHEAD)
@@ -130,7 +130,8 @@ class Guard:
             on |= {RELEASE}
         wanted = []
         for number, line in enumerate(self._lines):
-            active = not on.isdisjoint(line["on"]) or (line["fail_safe"] and not (fresh and self._on))
+            resting = FAULT in on or not self._on
+            active = not on.isdisjoint(line["on"]) or (line["fail_safe"] and resting)
             since = self._since[number]
             since = self._since[number] = (now if since is None else since) if active else None
             wanted.append(since is not None and lit(line["pattern"], now - since))

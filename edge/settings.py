@@ -130,7 +130,7 @@ class LineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     active_low: true when a low level switches the lamp or relay on.
     pattern: while it is active: "steady", "blink" (once a second), "fast" (four times a second), "beep" (once for a
         fifth of a second) or "square" (five times a second, for a watchdog relay).
-    fail_safe: true when it shall be active, and not inactive, while no fresh decision stands, at start and at the end.
+    fail_safe: true when it shall be active, and not inactive, in the state FAULT, at start and at the end.
     """
 
     name: Annotated[str, Meta(min_length=1)]

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Self
 
 import cv2
+import msgspec
 import pytest
 
 from edge.announce import Announcer
 from edge.daemon import replay_with, run_with, serve, stop_signals
 from edge.door import Door, FaceJudge, LiveDoor
-from edge.errors import CameraError, InputError, OutputError
+from edge.errors import CameraError, InputError, MaskgateError, OutputError
 from edge.settings import CameraSettings, EventSettings, OutputSettings, Settings
 from edge.values import Decision, Frame, Judged, Rgb, State
 from tests.edge.rig import EMPTY, GREEN, RED, ColourJudge, Pictures
@@ -147,6 +148,18 @@ def test_the_daemon_drives_the_lamps_logs_the_events_and_leaves_all_safe(tmp_pat
 def test_without_a_camera_the_daemon_does_not_start(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.avi"):
         run_with(ColourJudge(), settings_in(tmp_path, tmp_path / "none.avi"))
+
+
+@pytest.mark.parametrize("missing", ["camera", "lines"])
+def test_what_keeps_the_daemon_from_starting_is_a_fault_in_the_log(tmp_path: Path, missing: str) -> None:
+    video = tmp_path / "none.avi" if missing == "camera" else film(tmp_path / "door.avi", (EMPTY, 1))
+    settings = settings_in(tmp_path, video)
+    if missing == "lines":
+        settings = msgspec.structs.replace(settings, output=OutputSettings(file=str(tmp_path / "none/outputs.jsonl")))
+    with pytest.raises(MaskgateError) as refused:
+        run_with(ColourJudge(), settings)
+    (event,) = map(json.loads, (tmp_path / "events.jsonl").read_text().splitlines())
+    assert (event["state"], event["reason"]) == ("FAULT", str(refused.value))
 
 
 class Terminated(ColourJudge):

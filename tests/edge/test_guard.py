@@ -78,6 +78,15 @@ def test_a_denied_door_keeps_a_fail_safe_line_inactive():
     assert shown(guard, driver, 0.5) == [False]
 
 
+def test_a_fail_safe_line_is_active_in_a_fault_that_is_told_as_in_one_that_is_not():
+    guard, driver = guard_of(ESCAPE)
+    guard.tell(order("ALLOW", until=0.2), 0.0)
+    guard.tick(0.0)
+    guard.tell(order("FAULT", until=1.0), 0.1)
+    assert shown(guard, driver, 0.1) == [True]
+    assert shown(guard, driver, 1.0) == [True]
+
+
 def test_nobody_can_speak_for_more_than_a_second_ahead():
     guard, driver = guard_of(GREEN)
     guard.tell(order("ALLOW", until=1e9), 0.0)
@@ -88,6 +97,7 @@ def test_nobody_can_speak_for_more_than_a_second_ahead():
 NONSENSE = [
     *(b"", b"ALLOW", b"{}", b"[]", b"\xff\xfe", b"9" * 5000, b'{"on": ["ALLOW"]}', b'{"on": 1, "until": 2}'),
     *(b'{"on": ["ALLOW"], "until": "soon"}', b'{"on": ["ALLOW"], "until": NaN}', b'{"on": [["ALLOW"]], "until": 9}'),
+    *(b'{"on": ["ALLOW"], "until": 1' + b"0" * 400 + b"}", b"[" * 60000),
 ]
 
 
