@@ -33,6 +33,10 @@ LINES = (
     LineSettings("relay", 23, ("RELEASE",)),
 )
 SAFE = {"green": False, "relay": False}
+LIMIT = 1.0
+"""Seconds from a fault to the safe level."""
+GRACE = 0.15
+"""Seconds that this machine may be late in telling us."""
 QUICK = DecisionSettings(settle_seconds=0.1, vote_seconds=0.05)
 
 
@@ -188,3 +192,20 @@ class Rig:
             assert time.monotonic() < start + seconds, (self.state, self.reason if self.decisions else "", self.failure)
             time.sleep(0.005)
         return time.monotonic() - start
+
+
+DAEMON = """
+import sys
+from pathlib import Path
+from tests.edge.rig import LINES, QUICK, ColourJudge
+from edge.daemon import run_with
+from edge.settings import CameraSettings, DoorSettings, EventSettings, OutputSettings, Settings, ZoneSettings
+folder = Path(sys.argv[1])
+settings = Settings(
+    camera=CameraSettings(source=str(folder / "door.avi")), decision=QUICK, zone=ZoneSettings(still_seconds=600.0),
+    door=DoorSettings(release_seconds=0.0), events=EventSettings(file=str(folder / "events.jsonl")),
+    output=OutputSettings(file=str(folder / "outputs.jsonl"), lines=LINES),
+)
+run_with(ColourJudge(), settings)
+"""
+"""A daemon's process on `door.avi` in the folder that is its argument."""

@@ -4,15 +4,11 @@ The daemon's loop, its threads, the guard's process, its pipes and the event log
 made up. On a virtual device with the kernel's own lines and camera: tests/device.
 """
 
-import json
 import os
 import resource
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -23,13 +19,9 @@ from edge.door import Unchanged
 from edge.errors import CameraError
 from edge.interpreter import Network
 from edge.judge import Judge
-from tests.edge.rig import EMPTY, GREEN, RED, ColourJudge, Pictures, Rig
+from tests.edge.rig import EMPTY, GRACE, GREEN, LIMIT, RED, ColourJudge, Pictures, Rig
 
-LIMIT = 1.0
-"""Seconds from a fault to the safe level."""
 RECOVERY = 5.0
-GRACE = 0.15
-"""Seconds that this machine may be late in telling us."""
 
 
 @pytest.fixture(scope="module")
@@ -332,74 +324,3 @@ def test_a_guard_that_is_stopped_is_a_fault_and_one_that_is_killed_ends_the_run(
         rig.wait(lambda: rig.failure is not None, LIMIT)
         assert "the guard of the output lines has ended" in str(rig.failure)
         assert rig.state == "FAULT"
-
-
-# --- the process
-
-DAEMON = """
-import sys
-from pathlib import Path
-from tests.edge.rig import LINES, QUICK, ColourJudge
-from edge.daemon import run_with
-from edge.settings import CameraSettings, DoorSettings, EventSettings, OutputSettings, Settings, ZoneSettings
-folder = Path(sys.argv[1])
-settings = Settings(
-    camera=CameraSettings(source=str(folder / "door.avi")), decision=QUICK, zone=ZoneSettings(still_seconds=600.0),
-    door=DoorSettings(release_seconds=0.0), events=EventSettings(file=str(folder / "events.jsonl")),
-    output=OutputSettings(file=str(folder / "outputs.jsonl"), lines=LINES),
-)
-run_with(ColourJudge(), settings)
-"""
-
-
-@pytest.fixture(scope="module")
-def film(tmp_path_factory):
-    """Twenty seconds of somebody masked."""
-    file = tmp_path_factory.mktemp("film") / "door.avi"
-    video = cv2.VideoWriter(str(file), cv2.VideoWriter.fourcc(*"MJPG"), 20, (128, 96))
-    pictures = Pictures()
-    for _ in range(400):
-        video.write(pictures(GREEN)[..., ::-1])
-    video.release()
-    return file
-
-
-@pytest.fixture
-def daemon(tmp_path, film):
-    """A daemon's process that has released the door, and a function that gives the levels of its lines."""
-    (tmp_path / "door.avi").symlink_to(film)
-    root = Path(__file__).resolve().parents[2]
-    command = [sys.executable, "-c", DAEMON, str(tmp_path)]
-    process = subprocess.Popen(command, cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-    def levels():
-        file = tmp_path / "outputs.jsonl"
-        changes = map(json.loads, file.read_text().splitlines()) if file.exists() else ()
-        return {change["line"]: change["active"] for change in changes}
-
-    wait(lambda: levels().get("relay"), 15)
-    yield process, levels
-    process.kill()
-    process.wait()
-
-
-def wait(true, seconds):
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.005)
-
-
-@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL, signal.SIGABRT, signal.SIGSTOP])
-def test_a_process_that_dies_or_stops_leaves_the_lines_safe(daemon, number):
-    process, levels = daemon
-    process.send_signal(number)
-    wait(lambda: not levels()["green"] and not levels()["relay"], LIMIT + GRACE)
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_process_that_is_asked_to_end_does_so_with_its_lines_safe(daemon, number):
-    process, levels = daemon
-    process.send_signal(number)
-    assert process.wait(3) == 0
-    assert levels() == {"green": False, "red": False, "relay": False}

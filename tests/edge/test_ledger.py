@@ -6,13 +6,10 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from time import sleep
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from edge.errors import InputError
 from edge.ledger import MAX_WAITING, Ledger, check, digest, read_head
@@ -414,73 +411,3 @@ def test_a_writer_killed_at_any_moment_leaves_a_log_that_goes_on(tmp_path: Path,
         process.wait()
         report = check(file)
         assert (report.findings, report.torn <= round_) == ([], True)
-
-
-LOG = st.lists(st.text(max_size=20), min_size=1, max_size=8)
-CAPS = st.sampled_from([300, 600, float("inf")])
-
-
-def random_log(folder: str, reasons: list[str], cap: float) -> tuple[Path, list[Path]]:
-    """A whole log, and the files that hold its lines."""
-    file = Path(folder) / "events.jsonl"
-    ledger = Ledger(file, cap)
-    for reason in reasons:
-        ledger.add({"reason": reason})
-    ledger.flush()
-    ledger.close()
-    assert check(file).findings == []
-    return file, [path for path in (file.with_name("events.jsonl.1"), file) if path.exists()]
-
-
-@given(LOG, CAPS, st.data())
-def test_any_edit_of_a_single_byte_is_found(reasons: list[str], cap: float, data: st.DataObject) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        file, parts = random_log(folder, reasons, cap)
-        part = data.draw(st.sampled_from(parts))
-        content = bytearray(part.read_bytes())
-        place = data.draw(st.integers(0, len(content) - 1))
-        content[place] ^= data.draw(st.integers(1, 255))
-        part.write_bytes(content)
-        assert check(file).findings
-
-
-@given(LOG, CAPS, st.data())
-def test_any_removed_stretch_of_bytes_is_found(reasons: list[str], cap: float, data: st.DataObject) -> None:
-    """Also a cut end, and any number of lines."""
-    with tempfile.TemporaryDirectory() as folder:
-        file, parts = random_log(folder, reasons, cap)
-        part = data.draw(st.sampled_from(parts))
-        content = part.read_bytes()
-        begin = data.draw(st.integers(0, len(content) - 1))
-        end = data.draw(st.integers(begin + 1, len(content)))
-        part.write_bytes(content[:begin] + content[end:])
-        assert check(file).findings
-
-
-@given(LOG, CAPS, st.data())
-def test_any_other_order_of_lines_is_found(reasons: list[str], cap: float, data: st.DataObject) -> None:
-    """Removed, repeated and swapped ones among them."""
-    with tempfile.TemporaryDirectory() as folder:
-        file, parts = random_log(folder, reasons, cap)
-        part = data.draw(st.sampled_from(parts))
-        lines = part.read_bytes().splitlines(keepends=True)
-        other = data.draw(
-            st.lists(st.sampled_from(lines), max_size=len(lines) + 2).filter(lambda other: other != lines)
-        )
-        part.write_bytes(b"".join(other))
-        assert check(file).findings
-
-
-@given(LOG, st.data())
-def test_a_writer_goes_on_after_any_cut_and_the_cut_stays_found(reasons: list[str], data: st.DataObject) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        file, _ = random_log(folder, reasons, float("inf"))
-        content = file.read_bytes()
-        # to cut the last newline off loses nothing
-        file.write_bytes(content[: data.draw(st.integers(0, len(content) - 2))])
-        write(file, 2)
-        assert [record["number"] for record in map(json.loads, file.read_bytes().splitlines()[-2:])] == [
-            len(reasons) + 1,
-            len(reasons) + 2,
-        ]
-        assert check(file).findings

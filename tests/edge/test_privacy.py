@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.edge.rig import GREEN, RED, Pictures
+from tests.edge.rig import DAEMON, GREEN, RED, Pictures
 from tests.edge.test_daemon import film
-from tests.edge.test_faults import DAEMON
 
 ROOT = Path(__file__).resolve().parents[2]
 OUTWARDS = "write,writev,pwrite64,pwritev,pwritev2,sendto,sendmsg,sendmmsg,sendfile,splice,copy_file_range,shmget"
