@@ -21,8 +21,6 @@ except ImportError:  # 32-bit boards: only the older runtime has wheels there
 
 
 Integers = list[NDArray[np.int8]]
-REPEATS = 5
-"""So many equal answers in a row, and the network is asked whether it still sees anything."""
 
 
 class Network:
@@ -44,7 +42,6 @@ class Network:
         self._outputs = [(_index(model, "output", details, tensor), tensor) for tensor in outputs]
         self._name, self._shape = model.name, input.shape[1:]
         self._last: Integers = []
-        self._repeats = 0
 
     def invoke(self, rgb: Rgb) -> list[NDArray[np.float32]]:
         """Run on one picture, uint8 (H, W, 3) of the input's shape; the outputs as real values, float32.
@@ -52,13 +49,15 @@ class Network:
         Raises ModelError when the network answers the same whatever it sees.
         """
         answer = self._run(rgb)
-        self._repeats = self._repeats + 1 if _same(answer, self._last) else 0
+        # twice the same is rare, and asks for a look whether the network still sees anything
+        if _same(answer, self._last) and self._is_blind():
+            raise ModelError(f"{self._name}: gives the same answer whatever it sees; restart, or install it again")
         self._last = answer
-        if self._repeats >= REPEATS:
-            self._repeats = 0
-            if _same(*(self._run(probe) for probe in probes(self._shape))):
-                raise ModelError(f"{self._name}: gives the same answer whatever it sees; restart, or install it again")
         return [real(integers, tensor) for integers, (_, tensor) in zip(answer, self._outputs, strict=True)]
+
+    def _is_blind(self) -> bool:
+        first, *others = (self._run(probe) for probe in probes(self._shape))
+        return all(_same(first, other) for other in others)
 
     def _run(self, rgb: Rgb) -> Integers:
         # minus 128, without leaving eight bits
@@ -72,11 +71,11 @@ def real(integers: NDArray[np.int8], tensor: Tensor) -> NDArray[np.float32]:
     return np.asarray((integers.astype(np.float32) - tensor.zero_point) * np.float32(tensor.scale), np.float32)
 
 
-def probes(shape: tuple[int, ...]) -> tuple[Rgb, Rgb]:
-    """Two pictures, uint8 (H, W, 3), that no network takes for the same: a grey one, and coarse noise."""
+def probes(shape: tuple[int, ...]) -> list[Rgb]:
+    """Pictures, uint8 (H, W, 3), that no network takes all for the same: black, grey, white, and coarse noise."""
     coarse = np.random.default_rng(0).integers(0, 256, (8, 8, shape[-1]), np.uint8)
     rows, columns = (np.arange(side) * 8 // side for side in shape[:2])
-    return np.full(shape, 128, np.uint8), coarse[rows][:, columns]
+    return [*(np.full(shape, level, np.uint8) for level in (0, 128, 255)), coarse[rows][:, columns]]
 
 
 def _same(one: Integers, other: Integers) -> bool:

@@ -206,8 +206,10 @@ def test_a_network_that_answers_the_same_whatever_it_sees(part):
     for _ in range(20):
         network.invoke(still)
     network._interpreter.answer = 3
-    with pytest.raises(ArithmeticError, match="gives the same answer whatever it sees"):
-        invoke(10)
+    invoke(1)  # the first of its equal answers cannot be told
+    for _ in range(12):
+        with pytest.raises(ArithmeticError, match="gives the same answer whatever it sees"):
+            invoke(1)
     network._interpreter.answer = None
     invoke(20)
 
