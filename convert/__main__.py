@@ -36,11 +36,13 @@ from convert.compare import Duel, duels
 from convert.compare import table as duel_table
 from convert.edgetpu import find_compiler
 from convert.gate import Figure, table
+from convert.golden import add_golden
 from convert.operate import operated
 from convert.parts import (
     LOCATOR_FILE,
     AnyPart,
     Source,
+    for_edgetpu,
     make_classifier,
     make_locator,
     measured_classifier,
@@ -147,6 +149,7 @@ def fill(folder: Path, title: Title, options: argparse.Namespace) -> list[str]:
         locator = shipped_locator(load_bundle(options.locator), folder, compiler)
     if refusals := edgetpu_refusals([locator, classifier], required=not options.no_edgetpu):
         return refusals
+    locator, classifier = for_edgetpu(locator, classifier)
     locator, classifier = operated(locator, classifier, split.validation)
     locator, classifier = measured_locator(locator, split.test), measured_classifier(classifier, split.test)
     together = measured_together(locator, classifier, split.test)
@@ -160,7 +163,7 @@ def fill(folder: Path, title: Title, options: argparse.Namespace) -> list[str]:
     fallen = [duel.refusal for duel in compared if not duel.passed]
     if fallen and not options.force:
         return [*fallen, "it falls below the shipped bundle; --force makes it all the same, and says so in it"]
-    contract = msgspec.structs.replace(bundle.contract, forced=fallen)
+    contract = add_golden(Bundle(folder, msgspec.structs.replace(bundle.contract, forced=fallen)))
     evaluation = evaluated(Bundle(folder, contract), source, options)
     pages = {
         REPORT_FILE: report(contract, locator, classifier, figures, beside, evaluation),

@@ -21,6 +21,7 @@ from convert.parts import ALONE, AnyPart, Part
 from edge.contract import CONTRACT_FILE, ClassifierContract, Contract, LocatorContract, load_bundle
 from edge.errors import InputError
 from edge.judge import Judge
+from edge.selftest import self_test
 
 REPORT_FILE, CARD_FILE = "report.md", "MODEL_CARD.md"
 TOOLS = ("maskgate", "tensorflow", "keras", "ai-edge-litert", "opencv-python-headless", "numpy")
@@ -97,8 +98,10 @@ def tools() -> dict[str, str]:
 
 
 def try_out(folder: Path) -> None:
-    """Load a bundle and judge an empty frame, as a device does when it starts; BundleError if it would refuse."""
-    Judge.from_bundle(load_bundle(folder)).judge(np.zeros((480, 640, 3), np.uint8))
+    """Load a bundle, test it and judge an empty frame, as a device does; BundleError if it would refuse."""
+    bundle = load_bundle(folder)
+    self_test(bundle)
+    Judge.from_bundle(bundle).judge(np.zeros((480, 640, 3), np.uint8))
 
 
 @contextlib.contextmanager

@@ -202,8 +202,16 @@ def find_compiler() -> Path | None:
     return Path(found) if found else None
 
 
+def compiled_file(model: Path) -> Path:
+    """Where the compiled form of a model lies, beside it, under the compiler's own name for it."""
+    return model.with_name(f"{model.stem}_edgetpu.tflite")
+
+
 def compiler_findings(compiler: Path, model: Path) -> list[str]:
-    """What the compiler does not map to the Edge TPU, one line each; empty if its log says that it maps everything."""
+    """What the compiler does not map to the Edge TPU, one line each; empty if its log says that it maps everything.
+
+    Then the compiled model is kept as `compiled_file`.
+    """
     with tempfile.TemporaryDirectory() as folder:
         command = [str(compiler), "--show_operations", "--out_dir", folder, str(model)]
         try:
@@ -211,11 +219,14 @@ def compiler_findings(compiler: Path, model: Path) -> list[str]:
         except (OSError, subprocess.TimeoutExpired) as error:
             return [f"{COMPILER} did not finish: {error}"]
         logs = [file.read_text() for file in sorted(Path(folder).glob("*.log"))]
-    log = "\n".join([done.stdout, done.stderr, *logs])
-    if done.returncode:
-        last = log.strip().splitlines()[-1:] or ["no message"]
-        return [f"{COMPILER} failed with exit code {done.returncode}: {last[0]}"]
-    return unmapped(log)
+        log = "\n".join([done.stdout, done.stderr, *logs])
+        if done.returncode:
+            last = log.strip().splitlines()[-1:] or ["no message"]
+            return [f"{COMPILER} failed with exit code {done.returncode}: {last[0]}"]
+        made = Path(folder) / compiled_file(model).name
+        if not (lost := unmapped(log)) and made.exists():
+            shutil.copyfile(made, compiled_file(model))
+        return lost
 
 
 def unmapped(log: str) -> list[str]:

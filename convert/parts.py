@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from convert.edgetpu import compiler_findings, findings
+from convert.edgetpu import compiled_file, compiler_findings, findings
 from convert.float_model import load_model
 from convert.gate import (
     Figure,
@@ -27,7 +27,7 @@ from convert.graph import Graph, Shape, read_graph
 from convert.photos import Calibration, calibration_faces, calibration_frames
 from convert.quantize import quantize
 from edge.classify import MaskClassifier
-from edge.contract import Bundle, ClassifierContract, LocatorContract, Tensor, sha256
+from edge.contract import Bundle, ClassifierContract, LocatorContract, ModelFile, Tensor, sha256
 from edge.errors import InputError
 from edge.interpreter import Network, tensors_of
 from edge.judge import Judge
@@ -296,6 +296,23 @@ def tensors(file: Path, shapes: Sequence[Shape]) -> tuple[Tensor, list[Tensor]]:
 def edgetpu_problems(file: Path, graph: Graph, compiler: Path | None) -> list[str]:
     """What keeps an Edge TPU from running the whole model: by the published rules, then by its compiler if given."""
     return findings(graph) or (compiler_findings(compiler, file) if compiler else [])
+
+
+def for_edgetpu(
+    locator: Part[LocatorContract], classifier: Part[ClassifierContract]
+) -> tuple[Part[LocatorContract], Part[ClassifierContract]]:
+    """The parts with what the Edge TPU's compiler made of them; without, if it did not make both."""
+    files = compiled_file(locator.file), compiled_file(classifier.file)
+    made: list[ModelFile | None] = [None, None]
+    if all(file.exists() for file in files):
+        made = [ModelFile(file.name, sha256(file)) for file in files]
+    else:
+        for file in files:
+            file.unlink(missing_ok=True)
+    return (
+        replace(locator, contract=msgspec.structs.replace(locator.contract, edgetpu=made[0])),
+        replace(classifier, contract=msgspec.structs.replace(classifier.contract, edgetpu=made[1])),
+    )
 
 
 def _quantized(model: Any, calibration: Calibration, file: Path) -> Graph:

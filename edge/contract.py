@@ -26,10 +26,18 @@ class Tensor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     zero_point: int
 
 
+class ModelFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A file of the bundle, and its SHA-256."""
+
+    file: str
+    sha256: str
+
+
 class LocatorContract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How to feed and read the locator.
 
     Input: the whole frame, scaled to fit (width, height) with its shape kept, at the top left, the rest black.
+    `edgetpu`: the same model compiled for a Coral Edge TPU.
     Outputs, one row a cell, strides in order, each row by row: `scores` (1, N, 1), the square of the score;
     `boxes` (1, N, 4), dx, dy, log w, log h: centre = (cell + d) x stride, size = exp(.) x stride.
     """
@@ -45,6 +53,7 @@ class LocatorContract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     strides: tuple[int, ...]
     score_threshold: float
     overlap_threshold: float
+    edgetpu: ModelFile | None = None
 
 
 class ClassifierContract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -68,12 +77,14 @@ class ClassifierContract(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     score_threshold: float
     face_threshold: float = 0.0
     face_weight: float = 0.0
+    edgetpu: ModelFile | None = None
 
 
 class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole of `bundle.json`. `version` only ever grows; what follows the models is for people.
 
     forced: in what it falls below the bundle that was shipped before, one line each; made with `--force` all the same.
+    golden: pictures for each network with the integers that it must answer, see `edge.selftest`.
     """
 
     name: str
@@ -86,6 +97,7 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tools: dict[str, str]
     notices: list[str]
     forced: list[str] = []
+    golden: ModelFile | None = None
 
 
 class Bundle(msgspec.Struct, frozen=True):
@@ -125,8 +137,12 @@ def load_bundle(folder: Path | None = None) -> Bundle:
     labels = contract.classifier.labels
     if len(labels) < 2 or labels != OUTPUTS[: len(labels)]:
         raise BundleError(f"bundle {folder}: labels {labels} instead of the first two or more of {OUTPUTS}")
-    for part in (contract.locator, contract.classifier):
-        _check_file(folder, part.file, part.sha256)
+    parts = contract.locator, contract.classifier
+    if len({part.edgetpu is None for part in parts}) > 1:
+        raise BundleError(f"bundle {folder}: one model alone is made for an Edge TPU; convert both, or none")
+    for file in (*parts, *(part.edgetpu for part in parts), contract.golden):
+        if file is not None:
+            _check_file(folder, file.file, file.sha256)
     return Bundle(folder, contract)
 
 

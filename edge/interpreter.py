@@ -9,38 +9,46 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.contract import Tensor
+from edge.contract import Bundle, Tensor
 from edge.errors import BundleError, ModelError
 from edge.quiet import quiet
 from edge.values import Rgb
 
 try:
-    from ai_edge_litert.interpreter import Interpreter
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType, load_delegate
 except ImportError:  # 32-bit boards: only the older runtime has wheels there
-    from tflite_runtime.interpreter import Interpreter
+    from tflite_runtime.interpreter import Interpreter, OpResolverType, load_delegate
 
 
 Integers = list[NDArray[np.int8]]
+Options = dict[str, Any]
+"""Of the runtime's Interpreter."""
+PLAIN: Options = {"experimental_op_resolver_type": OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES}
+"""Without XNNPACK: slower, and rounded otherwise."""
 
 
 class Network:
     """One INT8 model whose input is a picture.
 
     model: a .tflite file, which may be replaced later on. input, outputs: the tensors that it must have; outputs are
-    told apart by their shapes. Raises BundleError when the file cannot be loaded or its tensors are not those.
+    told apart by their shapes. options: PLAIN or `on_delegate`. Raises BundleError when the file cannot be loaded or
+    its tensors are not those.
     """
 
-    def __init__(self, model: Path, input: Tensor, outputs: Sequence[Tensor], threads: int = 1) -> None:
+    def __init__(
+        self, model: Path, input: Tensor, outputs: Sequence[Tensor], threads: int = 1, options: Options | None = None
+    ) -> None:
         try:
             with quiet():
-                self._interpreter: Any = Interpreter(model_content=model.read_bytes(), num_threads=threads)
+                content = model.read_bytes()
+                self._interpreter: Any = Interpreter(model_content=content, num_threads=threads, **(options or {}))
                 self._interpreter.allocate_tensors()
         except (OSError, ValueError, RuntimeError) as error:
             raise BundleError(f"{model}: not a model that the runtime can load ({error})") from error
         self._input_index = _index(model, "input", self._interpreter.get_input_details(), input)
         details = self._interpreter.get_output_details()
         self._outputs = [(_index(model, "output", details, tensor), tensor) for tensor in outputs]
-        self._name, self._shape = model.name, input.shape[1:]
+        self._name, self.shape = model.name, input.shape[1:]
         self._last: Integers = []
 
     def invoke(self, rgb: Rgb) -> list[NDArray[np.float32]]:
@@ -48,15 +56,23 @@ class Network:
 
         Raises ModelError when the network answers the same whatever it sees.
         """
+        return self.real(self.answer(rgb))
+
+    def answer(self, rgb: Rgb) -> Integers:
+        """`invoke`, the outputs as the integers that the network gives, int8."""
         answer = self._run(rgb)
         # twice the same is rare, and asks for a look whether the network still sees anything
         if _same(answer, self._last) and self._is_blind():
             raise ModelError(f"{self._name}: gives the same answer whatever it sees; restart, or install it again")
         self._last = answer
+        return answer
+
+    def real(self, answer: Integers) -> list[NDArray[np.float32]]:
+        """Real values, float32, of the outputs' integers."""
         return [real(integers, tensor) for integers, (_, tensor) in zip(answer, self._outputs, strict=True)]
 
     def _is_blind(self) -> bool:
-        first, *others = (self._run(probe) for probe in probes(self._shape))
+        first, *others = (self._run(probe) for probe in probes(self.shape))
         return all(_same(first, other) for other in others)
 
     def _run(self, rgb: Rgb) -> Integers:
@@ -64,6 +80,26 @@ class Network:
         self._interpreter.set_tensor(self._input_index, (rgb ^ 128).view(np.int8)[np.newaxis])
         self._interpreter.invoke()
         return [self._interpreter.get_tensor(index) for index, _ in self._outputs]
+
+
+def networks(
+    bundle: Bundle, threads: int = 1, options: Options | None = None, files: Sequence[Path] | None = None
+) -> tuple[Network, Network]:
+    """The locator, its outputs scores and boxes, and the classifier of a bundle; of other files, if given."""
+    find, tell = bundle.contract.locator, bundle.contract.classifier
+    locator, classifier = files or (bundle.locator_file, bundle.classifier_file)
+    return (
+        Network(locator, find.input, [find.scores, find.boxes], threads, options),
+        Network(classifier, tell.input, [tell.logits], threads, options),
+    )
+
+
+def on_delegate(library: str) -> Options:
+    """For networks that a delegate runs, such as that of a Coral Edge TPU.
+
+    Raises OSError when there is no such library, ValueError when it finds no device.
+    """
+    return {"experimental_delegates": [load_delegate(library)]}
 
 
 def real(integers: NDArray[np.int8], tensor: Tensor) -> NDArray[np.float32]:

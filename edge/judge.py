@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from math import exp, log
 
+from edge.accelerator import Assisted, Stick, open_stick, runs_on
 from edge.classify import MaskClassifier
 from edge.contract import Bundle, ClassifierContract
-from edge.interpreter import Network
+from edge.interpreter import networks
 from edge.locate import FaceLocator
 from edge.preprocess import face_input
 from edge.values import Judged, Rgb
@@ -17,18 +18,32 @@ LEAST = 1e-4  # no network is surer than that
 class Judge:
     """A locator and a classifier that work together."""
 
-    def __init__(self, locator: FaceLocator, classifier: MaskClassifier, crop: ClassifierContract) -> None:
+    def __init__(
+        self, locator: FaceLocator, classifier: MaskClassifier, crop: ClassifierContract, stick: Stick | None = None
+    ) -> None:
         self._locator = locator
         self._classifier = classifier
         self._crop = crop
+        self._stick = stick
 
     @classmethod
-    def from_bundle(cls, bundle: Bundle, threads: int = 1) -> Judge:
-        """Load both models of a bundle; `threads` cores for each. Raises BundleError."""
+    def from_bundle(cls, bundle: Bundle, threads: int = 1, accelerator: str = "cpu") -> Judge:
+        """Load both models of a bundle; `threads` cores for each.
+
+        accelerator: as in the settings; whoever asks for more than "cpu" takes the stick from all others. Raises
+        BundleError.
+        """
         locator, classifier = bundle.contract.locator, bundle.contract.classifier
-        find = Network(bundle.locator_file, locator.input, [locator.scores, locator.boxes], threads)
-        tell = Network(bundle.classifier_file, classifier.input, [classifier.logits], threads)
-        return cls(FaceLocator(find, locator), MaskClassifier(tell, classifier), classifier)
+        find, tell = networks(bundle, threads)
+        if (stick := open_stick(bundle, accelerator)) is None:
+            return cls(FaceLocator(find, locator), MaskClassifier(tell, classifier), classifier)
+        assisted = Assisted(find, stick, 0), Assisted(tell, stick, 1)
+        return cls(FaceLocator(assisted[0], locator), MaskClassifier(assisted[1], classifier), classifier, stick)
+
+    @property
+    def runs_on(self) -> str:
+        """Where the networks run, for people: "processor", "Edge TPU", or why not there."""
+        return runs_on(self._stick)
 
     def judge(self, rgb: Rgb) -> list[Judged]:
         """The faces of a picture, uint8 (H, W, 3), the surest face first; boxes in pixels of the picture.

@@ -12,7 +12,10 @@ from edge.quiet import quiet
 from edge.values import Rgb
 
 # the user sees our one line, not the library's own
-cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+if hasattr(cv2, "setLogLevel"):  # OpenCV 4
+    cv2.setLogLevel(0)
+else:
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 PICTURE_SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 NO_MARKERS = [bytes([n]) for n in (0x00, *range(0xD0, 0xD8))]

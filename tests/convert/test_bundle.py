@@ -9,9 +9,27 @@ from convert.bundle import Title, bundles, contract_of, install, making, next_ve
 from convert.card import card
 from convert.gate import Figure, accuracy, figures_of
 from convert.graph import Graph, Operator, TensorInfo
-from convert.parts import ALONE, ClassifierNotes, LocatorNotes, Part, check_trained_on, faces_by_source, read_notes
+from convert.parts import (
+    ALONE,
+    ClassifierNotes,
+    LocatorNotes,
+    Part,
+    check_trained_on,
+    faces_by_source,
+    for_edgetpu,
+    read_notes,
+)
 from convert.report import report
-from edge.contract import CONTRACT_FILE, ClassifierContract, Contract, LocatorContract, Tensor, load_bundle, sha256
+from edge.contract import (
+    CONTRACT_FILE,
+    ClassifierContract,
+    Contract,
+    LocatorContract,
+    ModelFile,
+    Tensor,
+    load_bundle,
+    sha256,
+)
 from edge.errors import InputError
 from edge.values import LABELS, WITH_MASK, WITHOUT_MASK, Box
 from train.datasets import Picture
@@ -216,3 +234,22 @@ def test_one_notice_stands_once(tmp_path: Path):
     notes = msgspec.structs.replace(tell.notes, notices=["YuNet, MIT", "ImageNet"])
     write(tmp_path, contract_of(Title("x", 1), locator(tmp_path), replace(tell, notes=notes), [], {}), {})
     assert load_bundle(tmp_path).contract.notices == ["YuNet, MIT", "ImageNet"]
+
+
+def test_models_that_were_compiled_for_an_edge_tpu_come_along(tmp_path: Path):
+    for name in ("locator", "classifier"):
+        (tmp_path / f"{name}_edgetpu.tflite").write_text(f"compiled {name}")
+    parts = for_edgetpu(locator(tmp_path), classifier(tmp_path))
+    write(tmp_path, contract_of(Title("x", 1), *parts, [], {}), {})
+    for name in ("locator", "classifier"):
+        file = tmp_path / f"{name}_edgetpu.tflite"
+        assert getattr(load_bundle(tmp_path).contract, name).edgetpu == ModelFile(file.name, sha256(file))
+
+
+def test_one_compiled_model_alone_is_left_out(tmp_path: Path):
+    (tmp_path / "classifier_edgetpu.tflite").write_text("compiled")
+    find = locator(tmp_path)
+    taken = msgspec.structs.replace(find.contract, edgetpu=ModelFile("locator_edgetpu.tflite", "of a bundle before"))
+    parts = for_edgetpu(replace(find, contract=taken), classifier(tmp_path))
+    assert [part.contract.edgetpu for part in parts] == [None, None]
+    assert not (tmp_path / "classifier_edgetpu.tflite").exists()

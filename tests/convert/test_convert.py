@@ -19,6 +19,7 @@ from edge.contract import Bundle, load_bundle
 from edge.interpreter import Network
 from edge.judge import Judge
 from edge.picture import read_picture
+from edge.selftest import self_test
 from edge.values import INCORRECT, LABELS, OUTPUTS, WITH_MASK, WITHOUT_MASK
 from train.float_network import FloatNetwork
 from train.split import prepare
@@ -130,6 +131,10 @@ def test_the_bundle_judges_as_the_networks_were_made_to(made: tuple[Path, Bundle
                 assert best.box.iou(true.box) > 0.8
                 right += best.classification.label == true.label
     assert right >= 10
+
+
+def test_the_bundle_passes_its_own_test(made: tuple[Path, Bundle]):
+    self_test(made[1])
 
 
 def test_thresholds_are_chosen_where_the_classifier_verifies_what_the_locator_finds(made: tuple[Path, Bundle]):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from convert.edgetpu import RULES, compiler_findings, find_compiler, findings, unmapped
+from convert.edgetpu import RULES, compiled_file, compiler_findings, find_compiler, findings, unmapped
 from convert.graph import Graph, Operator, TensorInfo
 
 PICTURE = TensorInfo("picture", (1, 32, 32, 3))
@@ -106,6 +106,25 @@ def fake_compiler(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) ->
 def test_the_compiler_on_the_path_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     compiler = fake_compiler(tmp_path, f"cat <<'END'\n{LOG}END", monkeypatch)
     assert compiler_findings(compiler, tmp_path / "model.tflite") == []
+
+
+COMPILES = f"""cat <<'END'
+{LOG}END
+echo compiled >"$3/$(basename "$4" .tflite)_edgetpu.tflite"
+"""
+
+
+def test_what_the_compiler_makes_is_kept_beside_the_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    compiler = fake_compiler(tmp_path, COMPILES, monkeypatch)
+    assert compiler_findings(compiler, tmp_path / "model.tflite") == []
+    assert (tmp_path / "model_edgetpu.tflite").read_text() == "compiled\n"
+    assert compiled_file(tmp_path / "model.tflite") == tmp_path / "model_edgetpu.tflite"
+
+
+def test_a_model_that_is_mapped_in_part_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    compiler = fake_compiler(tmp_path, COMPILES + f"cat <<'END'\n{PARTLY}END\n", monkeypatch)
+    assert len(compiler_findings(compiler, tmp_path / "model.tflite")) == 1
+    assert not (tmp_path / "model_edgetpu.tflite").exists()
 
 
 def test_the_compiler_can_refuse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -4,7 +4,7 @@ import pytest
 
 from edge.contract import load_bundle
 from edge.errors import BundleError
-from edge.interpreter import Network
+from edge.interpreter import PLAIN, Network, networks
 
 
 @pytest.fixture
@@ -48,3 +48,31 @@ def test_a_file_that_is_no_model_is_refused(tmp_path, part):
     file.write_bytes(b"no model at all")
     with pytest.raises(BundleError, match="not a model that the runtime can load"):
         Network(file, part.input, [part.logits])
+
+
+def test_answers_are_the_integers_behind_the_real_values(bundle, part):
+    network = Network(bundle.classifier_file, part.input, [part.logits])
+    answer = network.answer(picture(part, 200))
+    assert [(each.dtype, each.shape) for each in answer] == [(np.int8, part.logits.shape)]
+    (expected,) = network.invoke(picture(part, 200))
+    assert (network.real(answer)[0] == expected).all()
+    assert expected == pytest.approx((answer[0].astype(float) - part.logits.zero_point) * part.logits.scale)
+
+
+def test_both_networks_of_a_bundle_come_in_their_order(bundle):
+    locator, classifier = networks(bundle)
+    part = bundle.contract.locator
+    assert (locator.shape, classifier.shape) == (
+        (part.height, part.width, 3),
+        bundle.contract.classifier.input.shape[1:],
+    )
+    assert [each.shape for each in locator.answer(np.zeros(locator.shape, np.uint8))] == [
+        part.scores.shape, part.boxes.shape
+    ]  # fmt: skip
+
+
+def test_the_plain_kernels_round_otherwise(bundle):
+    rgb = np.random.default_rng(0).integers(0, 256, networks(bundle)[0].shape, np.uint8)
+    (_, best), (_, plain) = (networks(bundle, options=options)[0].answer(rgb) for options in (None, PLAIN))
+    assert (best != plain).any()
+    assert np.abs(best.astype(int) - plain).mean() < 4
