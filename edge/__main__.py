@@ -1,4 +1,4 @@
-"""The command `maskgate`: detect, run, replay and log."""
+"""The command `maskgate`: detect, run, safe, replay, log, bundle and doctor."""
 
 from __future__ import annotations
 
@@ -7,17 +7,22 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edge import __version__
 from edge.errors import InputError, MaskgateError
 
-NOT_WHOLE = 1
+if TYPE_CHECKING:
+    from edge.settings import Settings
+
+KEYS = Path("/etc/maskgate/keys")
+NOT_WELL = 1
 BAD_INPUT = 2
 INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0, 1 for a log that is not whole, 2 for bad input, 130 after Ctrl-C."""
+    """Run one command; returns the exit code: 0, 1 for what was found wrong, 2 for bad input, 130 after Ctrl-C."""
     arguments = _parser().parse_args(argv)
     try:
         code: int = arguments.command(arguments)
@@ -39,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"maskgate {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_add_detect, _add_run, _add_safe, _add_replay, _add_log):
+    for add in (_add_detect, _add_run, _add_safe, _add_replay, _add_log, _add_bundles, _add_doctor):
         add(commands)
     return parser
 
@@ -55,14 +60,14 @@ def _add_detect(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     command = commands.add_parser("run", help="watch a camera and drive the lamp, until stopped")
-    command.add_argument("--config", type=Path, metavar="FILE", help="settings, TOML; without it the defaults")
+    _add_settings(command)
     _add_bundle(command)
     command.set_defaults(command=_run)
 
 
 def _add_safe(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     command = commands.add_parser("safe", help="drive every output line to its safe level, whatever ended the daemon")
-    command.add_argument("--config", type=Path, metavar="FILE", help="settings, TOML; without it the defaults")
+    _add_settings(command)
     command.set_defaults(command=_safe)
 
 
@@ -94,6 +99,43 @@ def _add_log(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     verify.set_defaults(command=_verify)
 
 
+def _add_bundles(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    about = "install signed bundles and settings, and go back"
+    actions = commands.add_parser("bundle", help=about).add_subparsers(required=True, metavar="ACTION")
+
+    def add(name: str, about: str, *, source: bool = False) -> None:
+        action = actions.add_parser(name, help=about, description=f"{about[0].upper()}{about[1:]}.")
+        if source:
+            action.add_argument("source", metavar="FILE|URL", help="a signed bundle, as `make sign` leaves it")
+        _add_settings(action)
+        action.add_argument(
+            "--keys", type=Path, default=KEYS, metavar="DIR", help=f"public keys to trust; default {KEYS}"
+        )
+        action.set_defaults(command=_bundle, action=name)
+
+    add("install", "verify, try and switch to a signed bundle; it stays if it does well", source=True)
+    add("verify", "check signature, version and self-test of a signed bundle, and change nothing", source=True)
+    add("list", "what is installed, what is in use, what is on trial")
+    add("rollback", "go back to what was in use before")
+    add("poll", "ask the fleet's index for something newer, and install it")
+    add("watch", "watch what is on trial, and go back if the door does worse")
+
+
+def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser("doctor", help="say what is wrong with this device, and how to mend it")
+    _add_settings(command)
+    command.add_argument("--keys", type=Path, default=KEYS, metavar="DIR", help="public keys to trust")
+    command.add_argument("--json", action="store_true", help="for programs")
+    command.set_defaults(command=_doctor)
+
+
+def _add_settings(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--config", type=Path, metavar="FILE", help="settings, TOML; without it the defaults")
+    command.add_argument(
+        "--store", type=Path, metavar="DIR", help="what `maskgate bundle` installed there goes before --config"
+    )
+
+
 def _add_bundle(command: argparse.ArgumentParser) -> None:
     command.add_argument("--bundle", type=Path, metavar="DIR", help="models; without it those that come with maskgate")
 
@@ -111,9 +153,8 @@ def _run(arguments: argparse.Namespace) -> int:
     import msgspec
 
     from edge.daemon import run
-    from edge.settings import Settings, load_settings
 
-    settings = load_settings(arguments.config) if arguments.config else Settings()
+    settings = _settings(arguments)
     if arguments.bundle is not None:
         model = msgspec.structs.replace(settings.model, bundle=str(arguments.bundle))
         settings = msgspec.structs.replace(settings, model=model)
@@ -123,10 +164,27 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _safe(arguments: argparse.Namespace) -> int:
     from edge.output import drive_safe
-    from edge.settings import Settings, load_settings
 
-    drive_safe((load_settings(arguments.config) if arguments.config else Settings()).output)
+    drive_safe(_settings(arguments).output)
     return 0
+
+
+def _settings(arguments: argparse.Namespace) -> Settings:
+    from edge.update.store import installed_settings
+
+    return installed_settings(arguments.store, arguments.config)
+
+
+def _bundle(arguments: argparse.Namespace) -> int:
+    from edge.update.command import bundle
+
+    return bundle(arguments)
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from edge.doctor.command import doctor
+
+    return doctor(arguments)
 
 
 def _replay(arguments: argparse.Namespace) -> int:
@@ -142,7 +200,7 @@ def _verify(arguments: argparse.Namespace) -> int:
 
     report = check(arguments.file)
     print("\n".join(report.findings) or f"{arguments.file}: {report}")
-    return NOT_WHOLE if report.findings else 0
+    return NOT_WELL if report.findings else 0
 
 
 def parse_zone(text: str) -> tuple[tuple[float, float], ...]:

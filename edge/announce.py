@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import queue
+import statistics
 import sys
 import threading
 import time
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from edge.errors import OutputError, in_one_line
+from edge.notify import notify
 from edge.values import Decision, Frame, State
 
 Observer = Callable[[Decision, Frame | None], None]
@@ -134,3 +136,44 @@ class Terminal:
         if (told := (decision.state, decision.kind[-1])) != self._told:
             self._told = told
             print(f"{decision.time:.1f} s  {decision.state:<8}  {decision.reason}", flush=True)
+
+
+class ServiceStatus:
+    """Tells the service manager what is going on, for `systemctl status`, `maskgate doctor` and trials of bundles.
+
+    At each change of state and every EVERY seconds, such as "maskgate-4: IDLE, 14.9 frames/s, 21 ms from frame to
+    decision"; in a fault its reason. name: what is in use. notify: takes the message. clock: that of the decisions.
+    """
+
+    EVERY = 5.0
+
+    def __init__(
+        self, name: str, notify: Callable[[str], None] = notify, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._name = name
+        self._notify = notify
+        self._clock = clock
+        self._told: tuple[object, ...] = ()
+        self._since = clock()
+        self._latencies: list[float] = []
+        self._pace = "no frame yet"
+
+    def __call__(self, decision: Decision, frame: Frame | None = None) -> None:
+        now = self._clock()
+        faulty = decision.state == State.FAULT
+        if not faulty:
+            self._latencies.append(now - decision.time)
+        due = now - self._since >= self.EVERY
+        if due:
+            self._pace = self._measured(now - self._since)
+            self._since, self._latencies = now, []
+        told = decision.state, decision.kind[-1]
+        if due or told != self._told:
+            self._told = told
+            self._notify(f"STATUS={self._name}: {decision.state}, {decision.reason if faulty else self._pace}")
+
+    def _measured(self, seconds: float) -> str:
+        if not self._latencies:
+            return "no frame judged"
+        late = statistics.median(self._latencies)
+        return f"{len(self._latencies) / seconds:.1f} frames/s, {late * 1000:.0f} ms from frame to decision"

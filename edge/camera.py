@@ -278,6 +278,8 @@ def _picamera2() -> Any:
         from picamera2 import Picamera2
     except ImportError as error:
         raise CameraError("picamera2: not installed; on a Raspberry Pi `sudo apt install python3-picamera2`") from error
+    except ValueError as error:  # its C code was built for another numpy
+        raise CameraError(f"picamera2: cannot be loaded ({error}); see `maskgate doctor`") from error
     # USB cameras are listed too
     own = [camera for camera in Picamera2.global_camera_info() if "usb" not in camera["Id"].lower()]
     if not own:

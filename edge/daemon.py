@@ -15,7 +15,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
-from edge.announce import Announcer, Apart, NoOutputs, Observer, Terminal
+from edge.accelerator import edgetpu_files
+from edge.announce import Announcer, Apart, NoOutputs, Observer, ServiceStatus, Terminal
 from edge.camera import open_camera, open_file
 from edge.capture import Capture
 from edge.contract import load_bundle
@@ -86,16 +87,18 @@ def run(settings: Settings) -> None:
     outputs are lost.
     """
     bundle = load_bundle(Path(settings.model.bundle) if settings.model.bundle else None)
-    models = Unchanged([bundle.locator_file, bundle.classifier_file])
-    run_with(Judge.from_bundle(bundle, settings.model.threads), settings, [models])
+    models = Unchanged([bundle.locator_file, bundle.classifier_file, *edgetpu_files(bundle)])
+    name = f"{bundle.contract.name}-{bundle.contract.version}"
+    judge = Judge.from_bundle(bundle, settings.model.threads, settings.model.accelerator)
+    run_with(judge, settings, [models], name)
 
 
-def run_with(judge: FaceJudge, settings: Settings, checks: Sequence[Check] = ()) -> None:
-    """`run` with a judge that is already there. checks: what else can be wrong with it."""
+def run_with(judge: FaceJudge, settings: Settings, checks: Sequence[Check] = (), name: str = "no-bundle") -> None:
+    """`run` with a judge that is already there. checks: what else can be wrong with it. name: of what judges."""
     return_large_blocks()
     patience = settings.decision.frame_age_limit
     with stop_signals() as stopped, ExitStack() as stack:
-        observers: list[Observer] = [stack.enter_context(Apart(Terminal()))]
+        observers: list[Observer] = [ServiceStatus(name), stack.enter_context(Apart(Terminal()))]
         if settings.events.file:
             events = stack.enter_context(open_events(Path(settings.events.file), True, settings.events.max_megabytes))
             log = stack.enter_context(Apart(events))

@@ -24,7 +24,9 @@ Condition = Literal[
     "RELEASE", "REMINDER", "HELD_OPEN", "FORCED_OPEN", "TAMPER", "HEARTBEAT",
 ]  # fmt: skip
 """A line can be active in any State and at any Signal of `values`."""
-TimeOfDay = Annotated[str, Meta(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+TIME_OF_DAY, ADDRESS = "^([01][0-9]|2[0-3]):[0-5][0-9]$", "^(https://.+)?$"
+PATTERNS = {TIME_OF_DAY: 'a time of day from "00:00" to "23:59"', ADDRESS: 'an address "https://...", or ""'}
+TimeOfDay = Annotated[str, Meta(pattern=TIME_OF_DAY)]
 Point = tuple[Fraction, Fraction]
 Edge = tuple[Point, Point]
 LEAST_AREA = 0.001
@@ -48,12 +50,15 @@ class CameraSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class ModelSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which models judge.
 
-    bundle: folder of the bundle; "" for the one that comes with the package.
+    bundle: folder of the bundle; "" for the one installed last, else the one that comes with the package.
     threads: processor cores that a network may use, 1 to 16.
+    accelerator: "auto" (a Coral stick where there is one and the bundle has models for it), "cpu" or "edgetpu"; without
+        a stick that works, the processor takes over.
     """
 
     bundle: str = ""
     threads: Annotated[int, Meta(ge=1, le=16)] = 2
+    accelerator: Literal["auto", "cpu", "edgetpu"] = "auto"
 
 
 class ZoneSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -207,6 +212,18 @@ class HealthSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     view: bool = True
 
 
+class UpdateSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where new bundles and settings come from.
+
+    index: HTTPS address of the fleet's index; "" for none. ca_file: certificates to trust, PEM; "" for the system's.
+    trial_seconds: how long a new bundle or new settings must do well before they stay, 10 to 86,400.
+    """
+
+    index: Annotated[str, Meta(pattern=ADDRESS)] = ""
+    ca_file: str = ""
+    trial_seconds: Annotated[float, Meta(ge=10.0, le=86_400.0)] = 600.0
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All settings; `Settings()` holds the defaults."""
 
@@ -219,6 +236,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     health: HealthSettings = HealthSettings()
     output: OutputSettings = OutputSettings()
     events: EventSettings = EventSettings()
+    update: UpdateSettings = UpdateSettings()
 
 
 def load_settings(path: Path) -> Settings:
@@ -345,8 +363,8 @@ def _describe(kind: inspect.Type) -> str:
             return f"one of {', '.join(sorted(map(str, values)))}"
         case inspect.BoolType():
             return "true or false"
-        case inspect.StrType(pattern=str()):
-            return 'a time of day from "00:00" to "23:59"'
+        case inspect.StrType(pattern=str(pattern)):
+            return PATTERNS[pattern]
         case inspect.StrType(min_length=least):
             return "a text, not empty" if least else "a text"
         case inspect.TupleType(item_types=items):

@@ -282,7 +282,7 @@ def test_a_stopped_service_ends_cleanly_and_drives_every_line_low(device):
 def test_the_service_runs_unprivileged(device, process):
     facts = device("boot")["processes"][process]
     assert (facts["user"], facts["group"]) == ("maskgate", "maskgate")
-    assert set(facts["groups"]) <= {"maskgate", "gpio", "video"}
+    assert set(facts["groups"]) <= {"maskgate", "gpio", "video", "plugdev"}
     assert set(facts["capabilities"].values()) == {"0" * 16}
     assert (facts["no_new_privileges"], facts["seccomp"]) == ("1", "2")
 

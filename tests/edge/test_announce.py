@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from edge.announce import Announcer, Apart, NoOutputs, Terminal
+from edge.announce import Announcer, Apart, NoOutputs, ServiceStatus, Terminal
 from edge.errors import OutputError
 from edge.values import Decision, Frame, State
 
@@ -136,3 +136,38 @@ def test_an_observer_apart_that_fails_is_dropped(capsys):
         for number in range(200):
             observer(decided(State.IDLE, number))
     assert "maskgate: Fails is dropped: ConnectionError: no broker\n" in capsys.readouterr().err
+
+
+@pytest.fixture
+def told():
+    """A status whose clock stands where the test puts it; see `at`."""
+    messages, now = [], [100.0]
+    status = ServiceStatus("maskgate-7", messages.append, lambda: now[0])
+
+    def at(moment, state, reason="so", age=0.02):
+        now[0] = moment
+        status(Decision(moment - age, state, reason))
+        return messages
+
+    return at
+
+
+def test_the_service_manager_hears_of_each_change_of_state_and_of_a_faults_reason(told):
+    told(100.1, State.IDLE)
+    told(100.2, State.IDLE)
+    told(100.3, State.FAULT, "the lens is covered")
+    told(100.4, State.FAULT, "no frame for 0.5 s")
+    assert told(100.5, State.FAULT, "no frame for 0.6 s") == [
+        "STATUS=maskgate-7: IDLE, no frame yet",
+        "STATUS=maskgate-7: FAULT, the lens is covered",
+        "STATUS=maskgate-7: FAULT, no frame for 0.5 s",
+    ]
+
+
+def test_the_service_manager_hears_every_few_seconds_how_fast_the_door_is(told):
+    for k in range(1, 51):
+        messages = told(100 + k / 10, State.IDLE)
+    assert messages[1:] == ["STATUS=maskgate-7: IDLE, 10.0 frames/s, 20 ms from frame to decision"]
+    told(105.1, State.FAULT, "the lens is covered")
+    assert told(111.0, State.FAULT, "the lens is covered")[-1] == "STATUS=maskgate-7: FAULT, the lens is covered"
+    assert told(117.0, State.IDLE)[-1] == "STATUS=maskgate-7: IDLE, 0.2 frames/s, 20 ms from frame to decision"

@@ -262,3 +262,11 @@ def test_without_any_camera_auto_tells_what_it_tried(monkeypatch, tmp_path):
     (tmp_path / "video0").touch()
     with pytest.raises(CameraError, match=r"video0: not a camera.*; connect one or set camera\.source"):
         camera._first_camera(CameraSettings(), tmp_path)
+
+
+def test_a_picamera2_built_for_another_numpy_is_told_and_not_the_end(monkeypatch, tmp_path):
+    (tmp_path / "picamera2.py").write_text("raise ValueError('numpy.dtype size changed')")
+    monkeypatch.delitem(sys.modules, "picamera2", raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(CameraError, match=r"picamera2: cannot be loaded \(numpy.dtype size changed\); see `maskgate"):
+        open_camera(CameraSettings(source="picamera2"))

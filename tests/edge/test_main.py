@@ -23,7 +23,7 @@ class BareJudge:
 
 @pytest.fixture
 def bare_judge(monkeypatch):
-    monkeypatch.setattr("edge.judge.Judge.from_bundle", lambda bundle, threads=1: BareJudge())
+    monkeypatch.setattr("edge.judge.Judge.from_bundle", lambda bundle, *options, **more: BareJudge())
 
 
 @pytest.fixture
@@ -195,7 +195,7 @@ def test_a_signal_leaves_every_output_safe(config, tmp_path, stop):
         "class BareJudge:\n"
         "    def judge(self, rgb):\n"
         "        return [Judged(Box(20, 10, 40, 40), 0.9, Classification('without_mask', 0.9, (0.9, 0.05, 0.05)))]\n"
-        "Judge.from_bundle = lambda bundle, threads: BareJudge()\n"
+        "Judge.from_bundle = lambda bundle, *options: BareJudge()\n"
         f"raise SystemExit(main(['run', '--config', {str(config(make_video(tmp_path / 'door.avi')))!r}]))\n"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=-1, stderr=-1, text=True) as process:

@@ -78,7 +78,11 @@ def test_only_allow_lights_the_green_lamp_by_default():
         (
             "zones.height = 3",
             "zones is no key of the settings; the file has camera, model, zone, decision, door, schedule, health, "
-            "output, events",
+            "output, events, update",
+        ),
+        (
+            'update.index = "http://fleet.example/index.json"',
+            'update.index is "http://fleet.example/index.json"; it must be an address "https://...", or ""',
         ),
         (
             "decision.allow_below = 0.7",
