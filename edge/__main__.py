@@ -164,8 +164,9 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _safe(arguments: argparse.Namespace) -> int:
     from edge.output import drive_safe
+    from edge.update.store import settings_for_safety
 
-    drive_safe(_settings(arguments).output)
+    drive_safe(settings_for_safety(arguments.store, arguments.config).output)
     return 0
 
 

@@ -139,6 +139,17 @@ def installed_settings(store: Path | None, config: Path | None) -> Settings:
     return msgspec.structs.replace(settings, model=model)
 
 
+def settings_for_safety(store: Path | None, config: Path | None) -> Settings:
+    """The settings in use, or `config` where the store is broken: lines must go to their safe level even then.
+
+    Raises SettingsError.
+    """
+    try:
+        return installed_settings(store, config)
+    except (BundleError, SettingsError):
+        return installed_settings(None, config)
+
+
 def _installed(folder: Path) -> Settings:
     try:
         return load_settings(folder / MAIN_FILE["settings"])

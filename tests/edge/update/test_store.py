@@ -6,7 +6,7 @@ import pytest
 from edge.errors import BundleError, SettingsError
 from edge.update.change import back, save, start_over, sweep
 from edge.update.install import install
-from edge.update.store import Shelf, State, current, installed_settings, load, packaged, version_of
+from edge.update.store import Shelf, State, current, installed_settings, load, packaged, settings_for_safety, version_of
 from tests.edge.update.workshop import device, models, release, settings, stream
 
 
@@ -74,6 +74,16 @@ def test_installed_settings_that_this_program_does_not_know_are_an_error_with_it
     (one.store / "settings" / "door-3" / "door.toml").write_text("[mood]\n")
     with pytest.raises(SettingsError, match=r"door-3/door\.toml: mood is no key.*rollback"):
         installed_settings(one.store, None)
+
+
+def test_for_the_safe_level_a_broken_store_is_passed_over(one, tmp_path):
+    file = tmp_path / "door.toml"
+    file.write_text("[door]\nmode = 'indicate'\n")
+    assert settings_for_safety(one.store, file).door.mode == "remind"
+    (one.store / "store.json").write_bytes(b"rotten")
+    assert settings_for_safety(one.store, file).door.mode == "indicate"
+    with pytest.raises(SettingsError):
+        settings_for_safety(one.store, tmp_path / "absent.toml")
 
 
 def test_going_back_twice_ends_with_what_came_with_the_package(one):
