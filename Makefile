@@ -6,7 +6,8 @@ DATA ?=
 BENCHMARK ?=
 HOURS ?= 1
 
-.PHONY: help demo test test-slow test-device soak check format train tune convert evaluate clean
+.PHONY: help demo test test-slow test-device soak check format train tune convert evaluate
+.PHONY: deb image flash deploy key sign clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -47,6 +48,24 @@ convert: $(VENV)/.train ## Keras models -> INT8 -> accuracy gate -> bundle in bu
 
 evaluate: $(VENV)/.train ## what the newest bundle is worth on the test part, in slices, on hard cases; BENCHMARK=DIR too
 	$(PY) -m train evaluate $(if $(DATA),--data $(DATA)) $(if $(BENCHMARK),--benchmark $(BENCHMARK))
+
+deb: $(VENV)/.dev ## the daemon as a Debian package for arm64, build/deb/maskgate_VERSION_arm64.deb (debhelper, dpkg-dev)
+	PYTHON=$(PY) edge/device/build_deb.sh
+
+image: $(VENV)/.dev ## CARD=card.toml: a card image from Debian packages alone, for USB cameras; needs root, see its header
+	PYTHON=$(PY) edge/device/build_image.sh $(CARD)
+
+flash: $(VENV)/.dev ## IMAGE=raspios.img.xz DEVICE=/dev/sdX: write a card with maskgate on it; CARD=card.toml SHA256=... YES=1
+	@$(PY) -m edge.device.flash '$(IMAGE)' '$(DEVICE)' $(if $(CARD),--card '$(CARD)') $(if $(SHA256),--sha256 $(SHA256)) $(if $(YES),--yes)
+
+deploy: $(VENV)/.dev ## HOST=pi@door1: install or upgrade over SSH, after `make deb`; PORT=22 CARD=card.toml
+	@PYTHON=$(PY) PORT='$(PORT)' CARD='$(CARD)' edge/device/deploy.sh '$(HOST)'
+
+key: $(VENV)/.dev ## the pair of keys that signs what devices install over the air; KEY=FILE
+	@$(PY) -m convert.sign key $(if $(KEY),--key '$(KEY)')
+
+sign: $(VENV)/.dev ## BUNDLE=build/bundle/maskgate-5, or BUNDLE=door.toml VERSION=3: signed, NAME-VERSION.tar comes out
+	@$(PY) -m convert.sign sign '$(BUNDLE)' $(if $(VERSION),--version $(VERSION)) $(if $(NAME),--name $(NAME)) $(if $(KEY),--key '$(KEY)')
 
 clean: ## remove what was built, but not the environment
 	rm -rf build
