@@ -50,16 +50,16 @@ evaluate: $(VENV)/.train ## what the newest bundle is worth on the test part, in
 	$(PY) -m train evaluate $(if $(DATA),--data $(DATA)) $(if $(BENCHMARK),--benchmark $(BENCHMARK))
 
 deb: $(VENV)/.dev ## the daemon as a Debian package for arm64, build/deb/maskgate_VERSION_arm64.deb (debhelper, dpkg-dev)
-	PYTHON=$(PY) edge/device/build_deb.sh
+	PYTHON=$(CURDIR)/$(PY) edge/device/build_deb.sh
 
 image: $(VENV)/.dev ## CARD=card.toml: a card image from Debian packages alone, for USB cameras; needs root, see its header
-	PYTHON=$(PY) edge/device/build_image.sh $(CARD)
+	PYTHON=$(CURDIR)/$(PY) edge/device/build_image.sh $(CARD)
 
 flash: $(VENV)/.dev ## IMAGE=raspios.img.xz DEVICE=/dev/sdX: write a card with maskgate on it; CARD=card.toml SHA256=... YES=1
 	@$(PY) -m edge.device.flash '$(IMAGE)' '$(DEVICE)' $(if $(CARD),--card '$(CARD)') $(if $(SHA256),--sha256 $(SHA256)) $(if $(YES),--yes)
 
 deploy: $(VENV)/.dev ## HOST=pi@door1: install or upgrade over SSH, after `make deb`; PORT=22 CARD=card.toml
-	@PYTHON=$(PY) PORT='$(PORT)' CARD='$(CARD)' edge/device/deploy.sh '$(HOST)'
+	@PYTHON=$(CURDIR)/$(PY) PORT='$(PORT)' CARD='$(CARD)' edge/device/deploy.sh '$(HOST)'
 
 key: $(VENV)/.dev ## the pair of keys that signs what devices install over the air; KEY=FILE
 	@$(PY) -m convert.sign key $(if $(KEY),--key '$(KEY)')
