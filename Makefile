@@ -6,7 +6,7 @@ DATA ?=
 BENCHMARK ?=
 HOURS ?= 1
 
-.PHONY: help demo test test-slow test-device soak check format train tune convert evaluate
+.PHONY: help demo test test-slow test-device test-flash soak check format train tune convert evaluate
 .PHONY: deb image flash deploy key sign clean
 
 help: ## what can be made
@@ -21,8 +21,11 @@ test: $(VENV)/.dev ## run the fast tests
 test-slow: $(VENV)/.dev $(VENV)/.train ## train and convert small models for real, and test what comes out
 	$(PY) -m pytest -m slow
 
-test-device: $(VENV)/.dev ## test the daemon on a virtual arm64 device with GPIO and camera (Debian's qemu-system-arm, cpio, kmod)
+test-device: $(VENV)/.dev ## daemon, package, card image and updates on virtual arm64 devices; as root, with what .ci/run installs
 	$(PY) -m pytest -m device tests/device
+
+test-flash: $(VENV)/.dev ## the first boot of flashed stock cards of both releases, emulated, after `make deb`; as root
+	$(PY) -m pytest -m flash tests/device
 
 soak: $(VENV)/.dev ## HOURS=1: run the daemon on a looped scene while everything goes wrong at random; did it ever lie?
 	$(PY) -m tests.soak --hours $(HOURS)

@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from zlib import crc32
 
 PACKAGES = "python3,systemd,init-system-helpers"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
@@ -21,13 +22,17 @@ ENVIRONMENT = {"PATH": PATH, "LANG": "C.UTF-8", "HOME": "/root", "QEMU_CPU": CPU
 
 
 class Chroot:
-    """A fresh Debian of one release, such as "trixie", in the folder build/chroot-SUITE, made at the first time."""
+    """A fresh Debian of one release, such as "trixie", in the folder build/chroot-SUITE, made at the first time.
 
-    def __init__(self, suite: str, build: Path) -> None:
+    more: packages beside PACKAGES, with commas between them.
+    """
+
+    def __init__(self, suite: str, build: Path, more: str = "") -> None:
         self.root = build / f"chroot-{suite}"
-        archive = build / f"chroot-{suite}.tar"
+        packages = ",".join(filter(None, [PACKAGES, more]))
+        archive = build / f"chroot-{suite}-{crc32(packages.encode()):x}.tar"
         if not archive.exists():
-            make(suite, archive)
+            make(suite, packages, archive)
         shutil.rmtree(self.root, ignore_errors=True)
         self.root.mkdir(parents=True)
         subprocess.run(["tar", "--extract", "--file", archive, "--directory", self.root], check=True)
@@ -35,10 +40,17 @@ class Chroot:
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         """Run a command within; its output and errors come together, in the order in which they were written."""
         # not /sys: LiteRT would take the workstation's processor for an arm64 one, and crash
-        enter = ["sh", "-c", 'mount -t proc proc "$1/proc"; exec chroot "$@"', "sh", str(self.root), *command]
+        mounts = 'mount -t proc proc "$1/proc"; mount -t tmpfs run "$1/run"; exec chroot "$@"'
+        enter = ["sh", "-ec", mounts, "sh", str(self.root), *command]
         private = ["unshare", "--mount", "--propagation", "private"]
         output = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
         return subprocess.run(private + enter, env=ENVIRONMENT, text=True, **output)
+
+    def tell(self, *command: str) -> str:
+        """What a command that must succeed says."""
+        done = self.run(*command)
+        assert done.returncode == 0, f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout[-3000:]}"
+        return done.stdout
 
     def files(self) -> set[str]:
         """All paths within."""
@@ -63,10 +75,16 @@ def enable_qemu() -> None:
         subprocess.run(["update-binfmts", "--enable", "qemu-aarch64"], check=True)
 
 
-def make(suite: str, archive: Path) -> None:
+def make(suite: str, packages: str, archive: Path) -> None:
     """Write a small system as a tar archive; its packages' scripts run emulated, which takes a minute or two."""
     source = f"deb [signed-by={KEYRING}] {mirror()} {suite} main"
-    options = ["--mode=root", "--variant=minbase", "--architectures=arm64", f"--include={PACKAGES}", "--quiet"]
+    options = [
+        "--mode=root",
+        "--variant=minbase",
+        "--architectures=arm64",
+        f"--include={packages}",
+        "--quiet",
+    ]
     options += [f"--dpkgopt=path-exclude=/usr/share/{folder}/*" for folder in ("man", "doc", "locale")]
     part = archive.with_suffix(".part.tar")
     archive.parent.mkdir(parents=True, exist_ok=True)

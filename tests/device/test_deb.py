@@ -1,4 +1,4 @@
-"""The life of the Debian package in small arm64 systems of Debian 12 and 13: installed, upgraded, removed, purged.
+"""The life of the Debian package in a small arm64 system: installed, upgraded, removed, purged.
 
     make test-device
 
@@ -23,7 +23,8 @@ pytestmark = pytest.mark.device
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD, DEB = ROOT / "build/device", ROOT / "build/deb"
-SUITES = ["bookworm", "trixie"]
+SUITES = ["bookworm"]
+"""Debian 13 is the virtual board's of test_updates.py; here it does as well, and takes as long again."""
 HOMES = ["opt/maskgate", "etc/maskgate", "var/lib/maskgate", "var/lib/maskgate-store"]
 LIMIT = 250_000_000
 """Bytes that the package may take on a device, byte code included."""

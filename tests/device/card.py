@@ -1,0 +1,158 @@
+"""A virtual board that starts from a card image as a Pi would; GPIO chip and camera are simulated; reached over SSH."""
+
+from __future__ import annotations
+
+import base64
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+BOOT_LIMIT = 400.0
+"""Seconds until a machine must let us in."""
+USER = "tester"
+BOOT_PARTITION = 4 << 20
+"""Where the image's first partition begins, in bytes."""
+
+BOARD = """\
+[Unit]
+Description=what a Pi would have: GPIO lines and a camera
+DefaultDependencies=no
+After=systemd-udevd.service
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=modprobe gpio-sim
+ExecStart=modprobe vivid node_types=1
+ExecStart=/bin/sh -c 'cd /sys/kernel/config/gpio-sim && mkdir -p pi/bank && cd pi && echo 54 >bank/num_lines && \
+echo pinctrl-bcm2711 >bank/label && echo 1 >live'
+"""
+"""A unit for the tests alone: systemd takes it from the kernel's command line, and the card stays as users have it."""
+
+
+class Guest:
+    """A running machine."""
+
+    def __init__(self, process: subprocess.Popen[bytes], port: int, key: Path) -> None:
+        self.process = process
+        self._port = port
+        self._options = ["-i", str(key), "-o", "IdentitiesOnly=yes", "-o", "ConnectTimeout=60", "-o", "LogLevel=ERROR"]
+        self._options += ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "BatchMode=yes"]
+        self._options += ["-o", "ControlMaster=auto", "-o", "ControlPersist=60"]
+        self._options += ["-o", f"ControlPath={key.parent}/{port}-%C"]
+
+    def ssh(self, command: str, *options: str, timeout: float = 120.0) -> str:
+        """What a shell there says to it. Raises CalledProcessError when that fails; its output stands in .output."""
+        line = ["ssh", *options, *self._options, "-p", str(self._port), f"{USER}@127.0.0.1", command]
+        return run(line, timeout)
+
+    def copy(self, file: Path, to: str = "/tmp/") -> None:
+        """A file of ours goes there."""
+        run(["scp", "-q", *self._options, "-P", str(self._port), str(file), f"{USER}@127.0.0.1:{to}"], 120.0)
+
+    def property(self, name: str, unit: str = "maskgate") -> str:
+        """What systemd says of a unit."""
+        return self.ssh(f"systemctl show {unit} --property {name} --value").strip()
+
+    def power_cut(self) -> None:
+        """At once, whatever it is writing."""
+        self.process.kill()
+        self.process.wait()
+
+    def wait_for_ssh(self) -> None:
+        """Until somebody can log in."""
+        deadline = time.monotonic() + BOOT_LIMIT
+        while True:
+            try:
+                self.ssh("true")
+                return
+            except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
+                if time.monotonic() > deadline or self.process.poll() is not None:
+                    raise
+            time.sleep(1.0)
+
+
+def run(command: list[str], timeout: float) -> str:
+    return subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=True,
+        timeout=timeout,
+    ).stdout
+
+
+@contextmanager
+def boot(card: Path, key: Path, console: Path) -> Iterator[Guest]:
+    """A machine that starts from this card, once somebody can log in with this key; switched off at the end."""
+    port = free_port()
+    with console.open("ab") as log, subprocess.Popen(machine(card, port), **output(log)) as process:
+        guest = Guest(process, port, key)
+        try:
+            guest.wait_for_ssh()
+            yield guest
+        finally:
+            guest.power_cut()
+
+
+def output(log: object) -> dict[str, object]:
+    return {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log}
+
+
+def machine(card: Path, port: int) -> list[str]:
+    """qemu's command. It cannot run a Pi's boot ROM, so kernel, initramfs and command line are taken from the card."""
+    kernel = boot_files(card)
+    return [
+        *["qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a72", "-m", "512", "-no-reboot"],
+        # a nanosecond an instruction, and none for waiting: its clock goes by its work, however busy the workstation is
+        *[
+            "-accel",
+            "tcg,thread=single",
+            "-icount",
+            "shift=0",
+            "-display",
+            "none",
+            "-monitor",
+            "none",
+            "-serial",
+            "stdio",
+        ],
+        *["-kernel", str(kernel["vmlinuz"]), "-initrd", str(kernel["initrd.img"])],
+        *["-append", command_line(kernel["cmdline.txt"].read_text().strip())],
+        *["-drive", f"if=none,id=card,format=raw,cache=unsafe,file={card}", "-device", "virtio-blk-pci,drive=card"],
+        *["-netdev", f"user,id=net,hostfwd=tcp:127.0.0.1:{port}-:22", "-device", "virtio-net-pci,netdev=net,romfile="],
+        *["-device", "virtio-rng-pci", "-device", "i6300esb"],
+    ]
+
+
+def command_line(of_the_card: str) -> str:
+    unit = base64.b64encode(BOARD.encode()).decode()
+    credential = f"systemd.set_credential_binary=systemd.extra-unit.board.service:{unit}"
+    return f"{of_the_card} console=ttyAMA0 {credential} systemd.wants=board.service"
+
+
+def boot_files(card: Path) -> dict[str, Path]:
+    """The kernel, its initramfs and its command line, copied out of the card's boot partition."""
+    folder = card.with_suffix(".boot")
+    folder.mkdir(exist_ok=True)
+    names = {"vmlinuz": "vmlinuz-*", "initrd.img": "initrd.img-*", "cmdline.txt": "cmdline.txt"}
+    for name, pattern in names.items():
+        run(["mcopy", "-n", "-o", "-i", f"{card}@@{BOOT_PARTITION}", f"::{pattern}", str(folder / name)], 60.0)
+    return {name: folder / name for name in names}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def insert(image: Path, card: Path, size: int) -> None:
+    """The image on a card of this size, in bytes."""
+    run(["cp", "--sparse=always", str(image), str(card)], 120.0)
+    os.truncate(card, size)
