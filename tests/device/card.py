@@ -11,6 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+COMMAND = ["qemu-system-aarch64", "-no-reboot", "-display", "none", "-monitor", "none", "-serial", "stdio"]
+COMMAND += ["-M", "virt", "-cpu", "cortex-a72", "-m", "512", "-device", "virtio-rng-pci", "-device", "i6300esb"]
+# a nanosecond an instruction: its clock goes by its work, however busy the workstation is
+COMMAND += ["-accel", "tcg,thread=single", "-icount", "shift=0"]
 BOOT_LIMIT = 400.0
 """Seconds until a machine must let us in."""
 USER = "tester"
@@ -32,13 +36,35 @@ echo pinctrl-bcm2711 >bank/label && echo 1 >live'
 """
 """A unit for the tests alone: systemd takes it from the kernel's command line, and the card stays as users have it."""
 
+CARD = f"""
+hostname = "door7"
+user = "{USER}"
+ssh_keys = ["id.pub"]
+trusted_keys = ["signing.pub.pem"]
+timezone = "Europe/Berlin"
+settings = "door.toml"
+"""
+SETTINGS = """
+[camera]
+# as much as an emulated processor manages in good time
+width = 320
+height = 240
+frames_per_second = 5.0
+
+[update]
+trial_seconds = 15
+
+[output]
+kind = "gpio"
+"""
+
 
 class Guest:
     """A running machine."""
 
     def __init__(self, process: subprocess.Popen[bytes], port: int, key: Path) -> None:
         self.process = process
-        self._port = port
+        self.port = port
         self._options = ["-i", str(key), "-o", "IdentitiesOnly=yes", "-o", "ConnectTimeout=60", "-o", "LogLevel=ERROR"]
         self._options += ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "BatchMode=yes"]
         self._options += ["-o", "ControlMaster=auto", "-o", "ControlPersist=60"]
@@ -46,12 +72,12 @@ class Guest:
 
     def ssh(self, command: str, *options: str, timeout: float = 120.0) -> str:
         """What a shell there says to it. Raises CalledProcessError when that fails; its output stands in .output."""
-        line = ["ssh", *options, *self._options, "-p", str(self._port), f"{USER}@127.0.0.1", command]
+        line = ["ssh", *options, *self._options, "-p", str(self.port), f"{USER}@127.0.0.1", command]
         return run(line, timeout)
 
     def copy(self, file: Path, to: str = "/tmp/") -> None:
         """A file of ours goes there."""
-        run(["scp", "-q", *self._options, "-P", str(self._port), str(file), f"{USER}@127.0.0.1:{to}"], 120.0)
+        run(["scp", "-q", *self._options, "-P", str(self.port), str(file), f"{USER}@127.0.0.1:{to}"], 120.0)
 
     def property(self, name: str, unit: str = "maskgate") -> str:
         """What systemd says of a unit."""
@@ -76,22 +102,20 @@ class Guest:
 
 
 def run(command: list[str], timeout: float) -> str:
-    return subprocess.run(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=True,
-        timeout=timeout,
-    ).stdout
+    """What it says, errors included."""
+    said = streams(subprocess.PIPE)
+    try:
+        return subprocess.run(command, **said, text=True, check=True, timeout=timeout).stdout
+    except subprocess.CalledProcessError as error:
+        error.add_note(error.output)
+        raise
 
 
 @contextmanager
 def boot(card: Path, key: Path, console: Path) -> Iterator[Guest]:
     """A machine that starts from this card, once somebody can log in with this key; switched off at the end."""
     port = free_port()
-    with console.open("ab") as log, subprocess.Popen(machine(card, port), **output(log)) as process:
+    with console.open("ab") as log, subprocess.Popen(machine(card, port), **streams(log)) as process:
         guest = Guest(process, port, key)
         try:
             guest.wait_for_ssh()
@@ -100,33 +124,19 @@ def boot(card: Path, key: Path, console: Path) -> Iterator[Guest]:
             guest.power_cut()
 
 
-def output(log: object) -> dict[str, object]:
-    return {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log}
+def streams(log: object) -> dict[str, object]:
+    return {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": subprocess.STDOUT}
 
 
 def machine(card: Path, port: int) -> list[str]:
     """qemu's command. It cannot run a Pi's boot ROM, so kernel, initramfs and command line are taken from the card."""
     kernel = boot_files(card)
     return [
-        *["qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a72", "-m", "512", "-no-reboot"],
-        # a nanosecond an instruction, and none for waiting: its clock goes by its work, however busy the workstation is
-        *[
-            "-accel",
-            "tcg,thread=single",
-            "-icount",
-            "shift=0",
-            "-display",
-            "none",
-            "-monitor",
-            "none",
-            "-serial",
-            "stdio",
-        ],
+        *COMMAND,
         *["-kernel", str(kernel["vmlinuz"]), "-initrd", str(kernel["initrd.img"])],
         *["-append", command_line(kernel["cmdline.txt"].read_text().strip())],
         *["-drive", f"if=none,id=card,format=raw,cache=unsafe,file={card}", "-device", "virtio-blk-pci,drive=card"],
         *["-netdev", f"user,id=net,hostfwd=tcp:127.0.0.1:{port}-:22", "-device", "virtio-net-pci,netdev=net,romfile="],
-        *["-device", "virtio-rng-pci", "-device", "i6300esb"],
     ]
 
 

@@ -6,89 +6,59 @@ Takes about four minutes; the first time three more, for the distribution. Needs
 packages that it names.
 """
 
-import os
 import re
 import subprocess
-import sys
 import time
-from pathlib import Path
 
 import cv2
 import pytest
 
-from tests.device.card import USER, boot, insert
+from tests.device.card import boot, insert
 
 pytestmark = pytest.mark.device
 
-ROOT = Path(__file__).resolve().parents[2]
-WORK = ROOT / "build/image/test"
-CONSOLE = WORK / "console.log"
 CARD_SIZE = 4 << 30
 MEMORY_LIMIT = 130e6
 """Bytes of memory that the service may hold, the guard of the lines with it."""
-CARD = f"""
-hostname = "door7"
-user = "{USER}"
-ssh_keys = ["id.pub"]
-timezone = "Europe/Berlin"
-settings = "door.toml"
-"""
-SETTINGS = """
-[camera]
-# as much as an emulated processor manages in good time
-width = 320
-height = 240
-frames_per_second = 5.0
-
-[output]
-kind = "gpio"
-"""
 
 
 @pytest.fixture(scope="module")
-def key():
-    """A key of its own for each run, and with it the one way in."""
-    WORK.mkdir(parents=True, exist_ok=True)
-    key = WORK / "id"
-    for file in (key, WORK / "id.pub"):
-        file.unlink(missing_ok=True)
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "test", "-f", key], check=True)
-    return key
-
-
-@pytest.fixture(scope="module")
-def card(key):
+def card(image, work):
     """A larger card than the image, with the image on it."""
-    (WORK / "card.toml").write_text(CARD)
-    (WORK / "door.toml").write_text(SETTINGS)
-    image, card = WORK / "maskgate.img", WORK / "card.img"
-    command = [ROOT / "edge/device/build_image.sh", WORK / "card.toml", image]
-    subprocess.run(command, check=True, env=os.environ | {"PYTHON": sys.executable})
+    card = work / "card.img"
     insert(image, card, CARD_SIZE)
     return card
 
 
 @pytest.fixture(scope="module")
-def guest(card, key):
-    CONSOLE.unlink(missing_ok=True)
-    with boot(card, key, CONSOLE) as guest:
+def console(work):
+    """What the machine says while it starts."""
+    console = work / "console.log"
+    console.unlink(missing_ok=True)
+    return console
+
+
+@pytest.fixture(scope="module")
+def guest(card, key, console):
+    with boot(card, key, console) as guest:
         yield guest
 
 
-def started(guest, limit=60.0):
-    """Waits until the service has begun to judge, and says how many seconds after power-on that was."""
+def judging(guest, limit=60.0):
+    """Waits until the service has judged frames, and gives what it says of itself then."""
     deadline = time.monotonic() + limit
-    while (state := guest.property("ActiveState")) != "active" and time.monotonic() < deadline:
+    while "frames/s" not in (status := guest.property("StatusText")) and time.monotonic() < deadline:
         time.sleep(1.0)
-    assert state == "active", guest.ssh("journalctl --unit maskgate --no-pager --lines 30")
-    return int(guest.property("ActiveEnterTimestampMonotonic")) / 1e6
+    assert re.match(r"\S+: IDLE, [\d.]+ frames/s", status), guest.ssh(
+        "journalctl --unit maskgate --no-pager --lines 30"
+    )
+    return status
 
 
 def test_the_service_starts_with_the_machine(guest, note):
-    note(f"card: the service judges {started(guest):.0f} s after power-on, emulated")
-    status = guest.property("StatusText")
-    note(f"card: {status}")
-    assert re.match(r"\S+: IDLE, ", status)
+    status = judging(guest)
+    seconds = int(guest.property("ActiveEnterTimestampMonotonic")) / 1e6
+    note(f"card: the service runs {seconds:.0f} s after power-on; {status}")
     assert guest.property("NRestarts") == "0"
     assert guest.ssh("systemctl --failed --no-legend") == ""
 
@@ -116,7 +86,7 @@ def test_nobody_gets_in_with_a_password_nor_as_root(guest):
         with pytest.raises(subprocess.CalledProcessError) as error:
             guest.ssh("true", "-o", "ControlPath=none", *options)
         assert "Permission denied (publickey)" in error.value.output
-    assert guest.ssh("sudo passwd --status --all | grep -cv ' L '", "-o", "LogLevel=QUIET").strip() == "0"
+    assert guest.ssh("sudo passwd --status --all | awk '$2 != \"L\"'") == ""
 
 
 def test_host_name_and_time_zone_are_the_card_files(guest):
@@ -124,8 +94,8 @@ def test_host_name_and_time_zone_are_the_card_files(guest):
     assert guest.ssh("date +%Z").strip() in ("CET", "CEST")
 
 
-def test_the_watchdog_of_the_board_is_fed(guest):
-    assert guest.property("RuntimeWatchdogUSec", unit="") == "15s"
+def test_systemd_feeds_the_watchdog_of_the_board(guest):
+    assert guest.ssh("cd /sys/class/watchdog/watchdog0 && cat state timeout").split() == ["active", "15"]
 
 
 def test_detect_judges_a_picture(guest, tmp_path):
@@ -144,7 +114,7 @@ def test_daemon_and_guard_need_little_memory(guest, note):
     assert total <= MEMORY_LIMIT
 
 
-def test_a_power_cut_does_no_harm(guest, card, key):
+def test_a_power_cut_does_no_harm(guest, card, key, console):
     """The last one, as the machine of the others is gone afterwards."""
     identity = "cat /etc/machine-id; sudo cat /var/lib/ssh/ssh_host_ed25519_key.pub"
     before = guest.ssh(identity)
@@ -154,8 +124,7 @@ def test_a_power_cut_does_no_harm(guest, card, key):
     )
     time.sleep(5.0)
     guest.power_cut()
-    with boot(card, key, CONSOLE) as again:
-        started(again)
+    with boot(card, key, console) as again:
+        judging(again)
         assert again.ssh(identity) == before
-        assert "IDLE" in again.property("StatusText")
-        assert "errors" not in again.ssh("sudo dumpe2fs -h /dev/vda3 2>/dev/null | grep 'Filesystem state'")
+        assert again.ssh("sudo dumpe2fs -h /dev/vda3 2>&1 | grep 'Filesystem state'").split()[-1] == "clean"

@@ -6,23 +6,21 @@ Takes about three minutes; the first time two more, for the systems. Needs root,
 qemu-user-static, and fails without them.
 """
 
-import os
 import re
 import shutil
 import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
 import pytest
 
-from tests.device.chroot import Chroot, enable_qemu, hindrance
+from tests.device.chroot import Chroot, enable_qemu
 
 pytestmark = pytest.mark.device
 
 ROOT = Path(__file__).resolve().parents[2]
-BUILD, DEB = ROOT / "build/device", ROOT / "build/deb"
+BUILD = ROOT / "build/device"
 SUITES = ["bookworm"]
 """Debian 13 is the virtual board's of test_updates.py; here it does as well, and takes as long again."""
 HOMES = ["opt/maskgate", "etc/maskgate", "var/lib/maskgate", "var/lib/maskgate-store"]
@@ -31,19 +29,6 @@ LIMIT = 250_000_000
 EDITED = "# edited by the owner\n"
 BOOKKEEPING = r"(root|tmp|proc|var/(log|cache|lib/dpkg))/|etc/(passwd|group|shadow|gshadow)-|etc/\.pwd\.lock"
 """What the package manager and the tools for users leave behind, whatever was installed."""
-
-
-@pytest.fixture(scope="module")
-def package():
-    """The .deb file."""
-    if (reason := hindrance()) is not None:
-        pytest.fail(reason, pytrace=False)
-    build = [ROOT / "edge/device/build_deb.sh"]
-    made = subprocess.run(build, stderr=subprocess.PIPE, text=True, env=os.environ | {"PYTHON": sys.executable})
-    if made.returncode:
-        pytest.fail(f"build_deb.sh: {made.stderr.strip().splitlines()[-1]}", pytrace=False)
-    (file,) = DEB.glob("maskgate_*_arm64.deb")
-    return file
 
 
 @pytest.fixture(scope="module")

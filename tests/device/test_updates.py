@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from edge.contract import DEFAULT_BUNDLES
-from tests.device.card import USER, boot, insert
+from tests.device.card import SETTINGS, USER, boot, insert
 
 pytestmark = pytest.mark.device
 
@@ -30,8 +30,8 @@ KEEPS = "/etc/maskgate /var/lib/maskgate /var/lib/maskgate-store /opt/maskgate /
 
 
 @pytest.fixture(scope="module")
-def cards(image, work):
-    """A card of 4 GB with the image on it, and one that is never the first module's."""
+def card(image, work):
+    """A card with the image on it."""
     card = work / "updates.img"
     insert(image, card, 4 << 30)
     yield card
@@ -39,9 +39,9 @@ def cards(image, work):
 
 
 @pytest.fixture(scope="module")
-def machine(cards, key, work):
+def machine(card, key, work):
     """A door that is up; switched off and on again it is the same one."""
-    with boot(cards, key, work / "updates.log") as guest:
+    with boot(card, key, work / "updates.log") as guest:
         until(lambda: "IDLE" in status(guest), guest)
         yield guest
 
@@ -121,7 +121,7 @@ def test_the_doctor_finds_nothing_wrong(machine, note):
 
 def test_the_doctor_names_what_mends_a_door_that_was_stopped_and_misconfigured(machine):
     machine.ssh("sudo systemctl stop maskgate")
-    machine.ssh("sed 's/^chip = .*/chip = \"none\"/' /etc/maskgate/door.toml >/tmp/wrong.toml")
+    machine.ssh("(cat /etc/maskgate/door.toml; echo 'chip = \"none\"') >/tmp/wrong.toml")
     report = json.loads(machine.ssh("sudo maskgate doctor --config /tmp/wrong.toml --json || true"))
     failed = {each["name"]: each["mend"] for each in report["findings"] if each["status"] == "fail"}
     machine.ssh("sudo systemctl start maskgate")
@@ -156,9 +156,9 @@ def test_what_was_altered_or_is_older_is_refused_and_changes_nothing(machine, si
     assert machine.ssh("sudo cat /var/lib/maskgate-store/store.json") == before
 
 
-def test_settings_with_which_the_door_does_not_start_go_back_by_themselves(machine, sign, door):
+def test_settings_with_which_the_door_does_not_start_go_back_by_themselves(machine, sign):
     _, settings = sign
-    install(machine, settings(1, door.replace('chip = "auto"', 'chip = "none"')))
+    install(machine, settings(1, f'{SETTINGS}chip = "none"\n'))
     until(lambda: "went back from door-1" in listed(machine), machine)
     assert "restarted 3 times" in listed(machine) or "the service" in listed(machine)
     until(lambda: status(machine).startswith("maskgate-5: IDLE"), machine)
@@ -171,12 +171,12 @@ def test_an_upgrade_over_ssh_keeps_settings_and_bundles(machine, work, key):
     assert "trial_seconds" in machine.ssh("cat /etc/maskgate/door.toml")
 
 
-def test_a_power_cut_within_a_trial_does_not_keep_a_bad_bundle(machine, cards, key, work, sign):
+def test_a_power_cut_within_a_trial_does_not_keep_a_bad_bundle(machine, card, key, work, sign):
     models, _ = sign
     install(machine, models(7, **FLOOD))
     until(lambda: status(machine).startswith("maskgate-7: FAULT"), machine)
     machine.power_cut()
-    with boot(cards, key, work / "updates.log") as again:
+    with boot(card, key, work / "updates.log") as again:
         until(lambda: "went back from maskgate-7" in listed(again), again)
         until(lambda: status(again).startswith("maskgate-5: IDLE"), again)
         check_rollback_by_hand(again)
