@@ -6,7 +6,7 @@ DATA ?=
 BENCHMARK ?=
 HOURS ?= 1
 
-.PHONY: help demo test test-slow test-device test-flash soak check format train tune convert evaluate
+.PHONY: help demo test test-slow test-device test-long soak check format train tune convert evaluate
 .PHONY: deb image flash deploy key sign clean
 
 help: ## what can be made
@@ -22,10 +22,10 @@ test-slow: $(VENV)/.dev $(VENV)/.train ## train and convert small models for rea
 	$(PY) -m pytest -m slow
 
 test-device: $(VENV)/.dev ## daemon, package, card image and updates on virtual arm64 devices; as root, with what .ci/run installs
-	$(PY) -m pytest -m device tests/device
+	$(PY) -m pytest -m device -n 2 --dist loadgroup tests/device
 
-test-flash: $(VENV)/.dev ## the first boot of flashed stock cards of both releases, emulated, after `make deb`; as root
-	$(PY) -m pytest -m flash tests/device
+test-long: $(VENV)/.dev ## the first boot of flashed stock cards, upgrades of virtual devices: half an hour; as root
+	$(PY) -m pytest -m long tests/device
 
 soak: $(VENV)/.dev ## HOURS=1: run the daemon on a looped scene while everything goes wrong at random; did it ever lie?
 	$(PY) -m tests.soak --hours $(HOURS)

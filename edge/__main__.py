@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from edge import __version__
 from edge.errors import InputError, MaskgateError
+from edge.update import KEYS
 
 if TYPE_CHECKING:
     from edge.settings import Settings
 
-KEYS = Path("/etc/maskgate/keys")
 NOT_WELL = 1
 BAD_INPUT = 2
 INTERRUPTED = 130

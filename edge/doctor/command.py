@@ -16,13 +16,12 @@ from edge.doctor.machine import Machine
 from edge.doctor.service import FOLDER, read_service, service
 from edge.doctor.ward import Check, examine
 from edge.errors import in_one_line
+from edge.update import CONFIG, STORE
 
 if TYPE_CHECKING:
     from edge.settings import Settings
 
 MARKS = {Status.OK: "ok  ", Status.WARN: "warn", Status.FAIL: "FAIL"}
-CONFIG, STORE = "etc/maskgate/door.toml", "var/lib/maskgate-store"
-"""Of the service, as its unit has it."""
 NAMES = 22
 """Letters of the longest name."""
 CAMERA_SECONDS = 20.0
@@ -63,8 +62,9 @@ def tell(findings: Iterable[Finding]) -> int:
 
 def diagnose(config: Path | None, store: Path | None, keys: Path, machine: Machine) -> Iterator[Finding]:
     """All findings, each as soon as it is there. Without `config` and `store` it is about those of the service."""
-    if config is None and store is None and (machine.root / CONFIG).is_file():
-        config, store = machine.root / CONFIG, machine.root / STORE
+    own_config, own_store = (machine.root / path.relative_to("/") for path in (CONFIG, STORE))
+    if config is None and store is None and own_config.is_file():
+        config, store = own_config, own_store
     finding, settings = read_settings(config, store)
     yield finding
     checks = _environment(machine)

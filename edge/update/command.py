@@ -10,6 +10,7 @@ from pathlib import Path
 
 from edge.contract import Bundle
 from edge.errors import BundleError, InputError
+from edge.update import CONFIG, STORE
 from edge.update.archive import LARGEST_ARCHIVE
 from edge.update.change import back, locked, start_over, sweep
 from edge.update.fetch import opened
@@ -19,16 +20,18 @@ from edge.update.service import find_service
 from edge.update.store import KINDS, Kind, State, current, installed_settings, load, packaged
 from edge.update.watch import Watch, now_text
 
-STORE = Path("/var/lib/maskgate-store")
 WENT_BACK = 1
 
 
 def bundle(arguments: argparse.Namespace) -> int:
     """Do `arguments.action`; 0, or 1 when `watch` had to go back. Raises MaskgateError.
 
-    arguments: action, source (install and verify: a file or address), store, config, keys.
+    arguments: action, source (install and verify: a file or address), store, config, keys. Without `store` and `config`
+    it is about those of the service.
     """
-    arguments.store = arguments.store or STORE
+    if arguments.store is None:
+        arguments.store = STORE
+        arguments.config = arguments.config or (CONFIG if CONFIG.is_file() else None)
     # the daemon, another user, reads what is installed
     os.umask(0o022)
     return ACTIONS[arguments.action](arguments)

@@ -7,7 +7,7 @@ import os
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,7 +17,11 @@ COMMAND += ["-M", "virt", "-cpu", "cortex-a72", "-m", "512", "-device", "virtio-
 COMMAND += ["-accel", "tcg,thread=single", "-icount", "shift=0"]
 BOOT_LIMIT = 400.0
 """Seconds until a machine must let us in."""
+PATIENCE = 300.0
+"""Seconds, for whatever takes its time: an emulated board is some ten times slower than a Raspberry Pi."""
 USER = "tester"
+CARD_SIZE = 4 << 30
+"""Bytes; the image is smaller, and grows."""
 BOOT_PARTITION = 4 << 20
 """Where the image's first partition begins, in bytes."""
 
@@ -49,7 +53,10 @@ SETTINGS = """
 # as much as an emulated processor manages in good time
 width = 320
 height = 240
-frames_per_second = 5.0
+frames_per_second = 2.5
+
+[decision]
+frame_age_limit = 1.0
 
 [update]
 trial_seconds = 15
@@ -82,6 +89,27 @@ class Guest:
     def property(self, name: str, unit: str = "maskgate") -> str:
         """What systemd says of a unit."""
         return self.ssh(f"systemctl show {unit} --property {name} --value").strip()
+
+    def status(self) -> str:
+        """What the service says of itself."""
+        return self.property("StatusText")
+
+    def install(self, release: Path) -> str:
+        """What the device says to a release that it shall use."""
+        self.copy(release)
+        return self.ssh(f"sudo maskgate bundle install /tmp/{release.name}")
+
+    def releases(self) -> str:
+        """What is in use, and what was."""
+        return self.ssh("sudo maskgate bundle list")
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        """Waits for it; if it never comes, says what was going on."""
+        deadline = time.monotonic() + PATIENCE
+        while not condition():
+            if time.monotonic() > deadline:
+                raise TimeoutError(self.ssh("sudo maskgate bundle list; journalctl -u 'maskgate*' --no-pager -n 40"))
+            time.sleep(4.0)
 
     def power_cut(self) -> None:
         """At once, whatever it is writing."""

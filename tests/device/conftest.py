@@ -1,5 +1,6 @@
 """What the device tests measured is told at the end; and the card image, which several of them start from."""
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -7,22 +8,23 @@ from pathlib import Path
 
 import pytest
 
-from tests.device.card import CARD, SETTINGS
+from tests.device.card import CARD, CARD_SIZE, SETTINGS, boot, insert
 from tests.device.chroot import hindrance
 
 ROOT = Path(__file__).resolve().parents[2]
-NOTES = pytest.StashKey[list[str]]()
 
 
 @pytest.fixture
-def note(pytestconfig):
+def note(record_property):
     """Takes a line for the summary."""
-    return pytestconfig.stash.setdefault(NOTES, []).append
+    return lambda line: record_property("note", line)
 
 
-def pytest_terminal_summary(terminalreporter, config):
-    for line in config.stash.get(NOTES, []):
-        terminalreporter.write_line(line)
+def pytest_terminal_summary(terminalreporter):
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        for name, line in report.user_properties:
+            if name == "note" and report.when == "call":
+                terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")
@@ -54,12 +56,20 @@ def signing_key(work):
 
 
 @pytest.fixture(scope="session")
-def package():
-    """The .deb file."""
+def package(testrun_uid):
+    """The .deb file, built once for all processes of this run."""
     if (reason := hindrance()) is not None:
         pytest.fail(reason, pytrace=False)
-    make("edge/device/build_deb.sh")
-    (file,) = (ROOT / "build/deb").glob("maskgate_*_arm64.deb")
+    folder = ROOT / "build/deb"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "run").open("a+") as run:
+        fcntl.flock(run, fcntl.LOCK_EX)
+        run.seek(0)
+        if run.read() != testrun_uid:
+            make("edge/device/build_deb.sh")
+            run.truncate(0)
+            run.write(testrun_uid)
+    (file,) = folder.glob("maskgate_*_arm64.deb")
     return file
 
 
@@ -70,6 +80,29 @@ def image(work, key, signing_key, package):
     (work / "door.toml").write_text(SETTINGS)
     make("edge/device/build_image.sh", work / "card.toml", work / "maskgate.img")
     return work / "maskgate.img"
+
+
+@pytest.fixture(scope="session")
+def card(image, work):
+    """A larger card than the image, with the image on it."""
+    card = work / "card.img"
+    insert(image, card, CARD_SIZE)
+    return card
+
+
+@pytest.fixture(scope="session")
+def console(work):
+    """What the machine says while it starts."""
+    console = work / "console.log"
+    console.unlink(missing_ok=True)
+    return console
+
+
+@pytest.fixture(scope="session")
+def guest(card, key, console):
+    """The machine of test_card.py; the last of test_card_updates.py switches it off."""
+    with boot(card, key, console) as guest:
+        yield guest
 
 
 def make(*command):

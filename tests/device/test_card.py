@@ -1,50 +1,29 @@
-"""The card image as it comes, in a virtual board: started, used, and switched off while it writes.
+"""The card image as it comes, in a virtual board: started and used. What happens to it later: test_card_updates.py.
 
     make test-device
 
-Takes about four minutes; the first time three more, for the distribution. Needs root, and fails without the Debian
+Takes about four minutes; the first time four more, for the distribution. Needs root, and fails without the Debian
 packages that it names.
 """
 
+import os
 import re
 import subprocess
+import sys
 import time
 
 import cv2
 import pytest
 
-from tests.device.card import boot, insert
+from tests.device.card import CARD, CARD_SIZE, PATIENCE
 
-pytestmark = pytest.mark.device
+pytestmark = [pytest.mark.device, pytest.mark.xdist_group("card")]
 
-CARD_SIZE = 4 << 30
 MEMORY_LIMIT = 130e6
 """Bytes of memory that the service may hold, the guard of the lines with it."""
 
 
-@pytest.fixture(scope="module")
-def card(image, work):
-    """A larger card than the image, with the image on it."""
-    card = work / "card.img"
-    insert(image, card, CARD_SIZE)
-    return card
-
-
-@pytest.fixture(scope="module")
-def console(work):
-    """What the machine says while it starts."""
-    console = work / "console.log"
-    console.unlink(missing_ok=True)
-    return console
-
-
-@pytest.fixture(scope="module")
-def guest(card, key, console):
-    with boot(card, key, console) as guest:
-        yield guest
-
-
-def judging(guest, limit=60.0):
+def judging(guest, limit=PATIENCE):
     """Waits until the service has judged frames, and gives what it says of itself then."""
     deadline = time.monotonic() + limit
     while "frames/s" not in (status := guest.property("StatusText")) and time.monotonic() < deadline:
@@ -53,6 +32,26 @@ def judging(guest, limit=60.0):
         "journalctl --unit maskgate --no-pager --lines 30"
     )
     return status
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("ssh_keys = []", "ssh_keys is []"),
+        ('hostname = "door_7"', 'hostname is "door_7"'),
+        ('trusted_keys = ["nowhere.pem"]', "nowhere.pem: cannot be read"),
+        ("password = 1", "password is no key of a card"),
+    ],
+)
+def test_a_wrong_card_file_makes_no_image(image, tmp_path, line, problem):
+    name = line.partition(" ")[0]
+    card, other = image.with_name("wrong.toml"), tmp_path / "maskgate.img"
+    card.write_text("\n".join([*(kept for kept in CARD.splitlines() if not kept.startswith(name)), line]))
+    command = ["edge/device/build_image.sh", card, other]
+    result = subprocess.run(command, env=os.environ | {"PYTHON": sys.executable}, capture_output=True, text=True)
+    assert result.returncode == 2
+    assert problem in result.stderr and result.stderr.count("\n") == 1
+    assert not other.exists()
 
 
 def test_the_service_starts_with_the_machine(guest, note):
@@ -67,6 +66,20 @@ def test_the_root_cannot_be_written(guest):
     with pytest.raises(subprocess.CalledProcessError) as error:
         guest.ssh("sudo touch /usr/bin/intruder")
     assert "Read-only file system" in error.value.output
+
+
+def test_a_package_can_be_installed_and_the_root_is_read_only_again(guest, tmp_path):
+    tree = tmp_path / "tree"
+    for folder in ("DEBIAN", "opt"):
+        (tree / folder).mkdir(parents=True)
+    (tree / "DEBIAN/control").write_text(
+        "Package: test\nVersion: 1\nArchitecture: all\nMaintainer: nobody <nobody@localhost>\nDescription: none\n"
+    )
+    (tree / "opt/test").write_text("here\n")
+    subprocess.run(["dpkg-deb", "--root-owner-group", "--build", tree, tmp_path / "test.deb"], check=True)
+    guest.copy(tmp_path / "test.deb", "/var/tmp/")
+    guest.ssh("sudo apt-get install --yes /var/tmp/test.deb")
+    assert guest.ssh("cat /opt/test; findmnt --noheadings --output OPTIONS /").split() == ["here", "ro,noatime"]
 
 
 def test_settings_can_be_changed(guest):
@@ -112,19 +125,3 @@ def test_daemon_and_guard_need_little_memory(guest, note):
     note(f"card: {total / 1e6:.0f} MB resident, daemon and guard together")
     assert len(resident) == 2
     assert total <= MEMORY_LIMIT
-
-
-def test_a_power_cut_does_no_harm(guest, card, key, console):
-    """The last one, as the machine of the others is gone afterwards."""
-    identity = "cat /etc/machine-id; sudo cat /var/lib/ssh/ssh_host_ed25519_key.pub"
-    before = guest.ssh(identity)
-    guest.ssh(
-        "sudo sh -c 'while :; do dd if=/dev/urandom of=/var/lib/maskgate/junk bs=1M count=20; sync; done' "
-        "</dev/null >/dev/null 2>&1 &"
-    )
-    time.sleep(5.0)
-    guest.power_cut()
-    with boot(card, key, console) as again:
-        judging(again)
-        assert again.ssh(identity) == before
-        assert again.ssh("sudo dumpe2fs -h /dev/vda3 2>&1 | grep 'Filesystem state'").split()[-1] == "clean"

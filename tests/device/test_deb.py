@@ -17,7 +17,7 @@ import pytest
 
 from tests.device.chroot import Chroot, enable_qemu
 
-pytestmark = pytest.mark.device
+pytestmark = [pytest.mark.device, pytest.mark.xdist_group("package")]
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build/device"

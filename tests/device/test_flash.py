@@ -1,9 +1,9 @@
 """A stock card is flashed, and its first-boot set-up runs in a root file system of the release that it is for.
 
-    make test-flash
+    make test-long
 
 bookworm runs `firstrun.sh`, trixie the real cloud-init, both on emulated arm64; systemd is not running there, so units
-are enabled and not started. Needs root, `make deb`, mmdebstrap, qemu-user-static, mtools, fdisk, dosfstools and
+are enabled and not started. Needs root, debhelper, mmdebstrap, qemu-user-static, mtools, fdisk, dosfstools and
 cloud-init, and fails without them. About a minute; the first time eight more, for the root file systems.
 """
 
@@ -18,12 +18,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from edge.device.first_boot import user_data
-from edge.device.flash import PACKAGE, main
+from edge.device.flash import main
 from edge.device.stock_image import boot_partition
-from tests.device.chroot import Chroot, enable_qemu, hindrance
+from tests.device.chroot import Chroot, enable_qemu
 from tests.edge.device.stand_in import BOOKWORM, KEY, TRIXIE, make_card, make_image, pack
 
-pytestmark = pytest.mark.flash
+pytestmark = pytest.mark.long
 
 BUILD = Path(__file__).resolve().parents[2] / "build/device"
 LIKE_THEIRS = "systemd-sysv,dbus,udev,openssh-server,sudo,tzdata,ca-certificates"
@@ -33,12 +33,9 @@ SETTINGS = '[output]\nkind = "simulated"\nfile = "/var/lib/maskgate/outputs.json
 
 
 @pytest.fixture(scope="module")
-def door(tmp_path_factory):
+def door(tmp_path_factory, package):
     """A folder with a card file, settings and a key to trust."""
-    if (reason := hindrance()) is not None:
-        pytest.fail(reason, pytrace=False)
     enable_qemu()
-    assert PACKAGE.is_file(), f"{PACKAGE} is missing; `make deb` builds it"
     folder = tmp_path_factory.mktemp("door")
     pem = Ed25519PrivateKey.generate().public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     (folder / "maskgate.pub.pem").write_bytes(pem)
