@@ -49,15 +49,6 @@ enable_emulation() {
   [[ -e $known/qemu-aarch64 ]] || die "qemu-aarch64: the kernel does not take it; is the module binfmt_misc there?"
 }
 
-mirror() {
-  local mirrors
-  # shellcheck disable=SC2016  # apt's own placeholder
-  mapfile -t mirrors < <(apt-get indextargets --format '$(REPO_URI)' \
-    'Created-By: Packages' 'Origin: Debian' 'Label: Debian' 'Component: main')
-  [[ ${#mirrors[@]} -gt 0 ]] || die "apt knows no Debian archive; apt-get update, or set MIRROR to the URL of one"
-  echo "${mirrors[0]%/}"
-}
-
 # kernel, firmware and distribution, all but what is ours
 make_base() {
   local archive=$1 sources
@@ -153,7 +144,7 @@ mkdir -p "$build"
 stamp=$({ declare -f make_base && declare -p suite packages && find "$card/base" -type f -print0 | sort -z |
   xargs -0 cat; } | sha256sum)
 if [[ ! -e $build/base.stamp || $(<"$build/base.stamp") != "$stamp" ]]; then
-  make_base "${MIRROR:-$(mirror)}"
+  make_base "$(edge/device/mirror.sh)"
   echo "$stamp" >"$build/base.stamp"
 fi
 unpack_base

@@ -34,7 +34,9 @@ WORK = ROOT / "build/flash"
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code: 0, 2 for bad input, 130 when stopped."""
     arguments = _parser().parse_args(argv)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # SIGINT too: whatever started us in the background may have had it ignored
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         flash(arguments)
     except (MaskgateError, OSError) as error:

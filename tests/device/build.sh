@@ -1,20 +1,19 @@
 #!/bin/bash
 # Put together what the virtual device boots, in build/device: Debian's arm64 kernel, and a root file system as an
-# initramfs of two parts: the distribution with the wheels we depend on (made once), and our own package as a service,
-# with the probes.
-# Usage: tests/device/build.sh        What is in build/device/media goes along, into the device's /opt/door.
+# initramfs of two parts: the distribution (made once), and our own package, with the probes.
+# Usage: tests/device/build.sh PACKAGE        What is in build/device/media goes along, into the device's /opt/door.
 # Packages are only unpacked: nothing runs emulated here, and nothing needs root.
-# Environment: PYTHON (of the workstation, default python3), MIRROR (Debian archive, default: the one that apt uses).
+# Environment: MIRROR (Debian archive, default: the one that apt uses).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 export PATH="$PATH:/usr/sbin:/sbin"
 
 device=$PWD/build/device
-python=${PYTHON:-python3}
+package=$1
 # gpio-sim is in the kernel of the backports only
 suite=trixie
-guest_python=3.13
-site=/opt/maskgate/lib/python$guest_python/site-packages
+# of the Python that the package also serves
+unused=opt/maskgate/lib/python3.11
 packages=(python3 libstdc++6 busybox-static kmod gpiod systemd udev)
 modules=(gpio-sim vivid)
 # what systemd would do because no package's own script has run, and terminals to log in at
@@ -35,15 +34,6 @@ check_tools() {
     die "missing: ${missing[*]}; apt-get install --no-install-recommends ${missing[*]}"
   command -v apt-get dpkg-deb >/dev/null || die "missing: apt-get and dpkg-deb; the device is made on Debian only"
   [[ -e $keyring ]] || die "missing: $keyring; apt-get install debian-archive-keyring"
-}
-
-mirror() {
-  local mirrors
-  # shellcheck disable=SC2016  # apt's own placeholder
-  mapfile -t mirrors < <(apt-get indextargets --format '$(REPO_URI)' \
-    'Created-By: Packages' 'Origin: Debian' 'Label: Debian' 'Component: main')
-  [[ ${#mirrors[@]} -gt 0 ]] || die "apt knows no Debian archive; apt-get update, or set MIRROR to the URL of one"
-  echo "${mirrors[0]%/}"
 }
 
 # apt for arm64, apart from the workstation's own packages
@@ -101,25 +91,6 @@ take_modules() {
   cp "$device/kernel/$folder"/{vmlinuz,dtb/broadcom/bcm2837-rpi-3-b.dtb} "$device"
 }
 
-# pip_arm64 COMMAND ARGUMENT... - pip for the device's Python; it takes tags literally, so all glibc versions are named
-pip_arm64() {
-  local glibc tags=(--python-version "$guest_python" --implementation cp --platform manylinux2014_aarch64)
-  for glibc in 17 24 26 27 28 31 34; do
-    tags+=(--platform "manylinux_2_${glibc}_aarch64")
-  done
-  "$python" -m pip "$1" --quiet --disable-pip-version-check --only-binary=:all: "${tags[@]}" "${@:2}"
-}
-
-# install_wheels TARGET WHEEL... - without byte code, which would be that of the workstation's Python
-install_wheels() {
-  pip_arm64 install --no-compile --no-deps --no-index --ignore-requires-python --root-user-action=ignore \
-    --target "$1" "${@:2}"
-}
-
-dependencies() {
-  "$python" -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"], sep="\n")'
-}
-
 archive() {
   (cd "$1" && find . | cpio --quiet --create --format newc --owner 0:0)
 }
@@ -127,41 +98,24 @@ archive() {
 make_base() {
   local version
   echo "making the device's root file system, once (about 150 MB of packages)"
-  rm -rf "$root" "$device/kernel" "$device/wheels"
-  prepare_apt "${MIRROR:-$(mirror)}"
+  rm -rf "$root" "$device/kernel"
+  prepare_apt "$(edge/device/mirror.sh)"
   version=$(arm64_apt apt-cache depends linux-image-arm64/$suite-backports |
     sed -n 's/^ *Depends: linux-image-\([0-9].*\)$/\1/p')
   [[ $version == [0-9]* ]] || die "cannot tell the kernel's version in $suite-backports"
   unpack_packages "$version"
   take_modules "$version"
-  dependencies >"$device/requirements.txt"
-  pip_arm64 download --dest "$device/wheels" --requirement "$device/requirements.txt"
-  install_wheels "$root$site" "$device"/wheels/*.whl
   archive "$root" >"$device/base.cpio"
-  rm -rf "$root" "$device/kernel" "$device/wheels" "$device/apt"
+  rm -rf "$root" "$device/kernel" "$device/apt"
 }
 
-# our package as users get it; from a copy, as setuptools leaves things in its folder and takes them up the next time
-make_wheel() {
-  rm -rf "$device/source" "$device/dist"
-  mkdir -p "$device/source"
-  cp -r edge pyproject.toml README.md LICENSE NOTICE "$device/source"
-  "$python" -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir "$device/dist" "$device/source"
-}
-
-# what `python3 -m venv /opt/maskgate` and pip would have left, and the service as a package installs it
+# the package as it is installed, and switched on
 make_top() {
   local unit top=$device/top units=usr/lib/systemd/system
   rm -rf "$top"
-  make_wheel
-  install_wheels "$top$site" "$device"/dist/*.whl
-  mkdir -p "$top/opt/maskgate/bin" "$top/etc/maskgate"
-  ln -s /usr/bin/python3 "$top/opt/maskgate/bin/python3"
-  printf '%s\n' 'home = /usr/bin' 'include-system-site-packages = false' >"$top/opt/maskgate/pyvenv.cfg"
-  install --mode 755 tests/device/guest/maskgate "$top/opt/maskgate/bin/maskgate"
-  install -D --mode 644 --target-directory "$top/$units" edge/device/maskgate.service tests/device/guest/*.service
-  install -D --mode 644 edge/device/maskgate.sysusers.conf "$top/usr/lib/sysusers.d/maskgate.conf"
-  install -D --mode 644 --target-directory "$top/usr/lib/udev/rules.d" edge/device/60-maskgate-gpio.rules
+  dpkg-deb --extract "$package" "$top"
+  rm -r "${top:?}/$unused"
+  install -D --mode 644 --target-directory "$top/$units" tests/device/guest/*.service
   mkdir -p "$top/etc/systemd/system/multi-user.target.wants"
   for unit in "${masked[@]}"; do
     ln -s /dev/null "$top/etc/systemd/system/$unit"
@@ -170,14 +124,14 @@ make_top() {
   install -D --mode 755 --target-directory "$top/opt/door" tests/device/guest/{init,*.py}
   cp "$device"/media/* "$top/opt/door/"
   archive "$top" >"$device/top.cpio"
-  rm -rf "$top" "$device/source"
+  rm -rf "$top"
 }
 
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 root=$device/root
 check_tools
 mkdir -p "$device"
-stamp=$({ cat tests/device/build.sh && dependencies; } | sha256sum)
+stamp=$(sha256sum <tests/device/build.sh)
 if [[ ! -e $device/base.stamp || $(<"$device/base.stamp") != "$stamp" ]]; then
   make_base
   echo "$stamp" >"$device/base.stamp"

@@ -12,6 +12,7 @@ from pathlib import Path
 from zlib import crc32
 
 PACKAGES = "python3,systemd,init-system-helpers"
+MIRROR = Path(__file__).resolve().parents[2] / "edge/device/mirror.sh"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 BINFMT = Path("/proc/sys/fs/binfmt_misc")
@@ -77,7 +78,8 @@ def enable_qemu() -> None:
 
 def make(suite: str, packages: str, archive: Path) -> None:
     """Write a small system as a tar archive; its packages' scripts run emulated, which takes a minute or two."""
-    source = f"deb [signed-by={KEYRING}] {mirror()} {suite} main"
+    mirror = subprocess.run([MIRROR], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+    source = f"deb [signed-by={KEYRING}] {mirror} {suite} main"
     options = [
         "--mode=root",
         "--variant=minbase",
@@ -90,10 +92,3 @@ def make(suite: str, packages: str, archive: Path) -> None:
     archive.parent.mkdir(parents=True, exist_ok=True)
     subprocess.run(["mmdebstrap", *options, suite, part, source], check=True, env=os.environ | {"QEMU_CPU": CPU})
     part.rename(archive)
-
-
-def mirror() -> str:
-    """The Debian archive that apt uses here, or MIRROR."""
-    command = ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages", "Label: Debian"]
-    told = subprocess.run([*command, "Component: main"], check=True, capture_output=True, text=True).stdout.split()
-    return os.environ.get("MIRROR") or told[0]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.device.card import CARD, CARD_SIZE, SETTINGS, boot, insert
-from tests.device.chroot import hindrance
+from tests.device.chroot import enable_qemu, hindrance
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -58,8 +58,6 @@ def signing_key(work):
 @pytest.fixture(scope="session")
 def package(testrun_uid):
     """The .deb file, built once for all processes of this run."""
-    if (reason := hindrance()) is not None:
-        pytest.fail(reason, pytrace=False)
     folder = ROOT / "build/deb"
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "run").open("a+") as run:
@@ -71,6 +69,14 @@ def package(testrun_uid):
             run.write(testrun_uid)
     (file,) = folder.glob("maskgate_*_arm64.deb")
     return file
+
+
+@pytest.fixture(scope="session")
+def emulation():
+    """Programs for arm64 run here, in a `Chroot`."""
+    if (reason := hindrance()) is not None:
+        pytest.fail(reason, pytrace=False)
+    enable_qemu()
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from tests.device.chroot import Chroot, enable_qemu
+from tests.device.chroot import Chroot
 
 pytestmark = [pytest.mark.device, pytest.mark.xdist_group("package")]
 
@@ -45,9 +45,8 @@ def newer(package, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def lives(package, newer):
+def lives(package, newer, emulation):
     """What was seen in the life of the package, by the release of Debian; both side by side."""
-    enable_qemu()
     with ThreadPoolExecutor() as pool:
         return dict(zip(SUITES, pool.map(lambda suite: live(suite, package, newer), SUITES), strict=True))
 

@@ -4,13 +4,12 @@
 
 Boots two machines side by side. A board with a simulated GPIO chip and camera puts the bare daemon through its checks;
 then systemd boots the installed service there. A Raspberry Pi 3B has the Pi's own driver and registers. Takes four to
-six minutes; the first time one more, for the root file system. Needs no root, but qemu-system-arm, cpio and kmod, and
-fails without them.
+six minutes; the first time one more, for the root file system. Needs no root, but debhelper, qemu-system-arm, cpio and
+kmod, and fails without them.
 """
 
 import csv
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -84,10 +83,10 @@ def films(media):
 
 
 @pytest.fixture(scope="module")
-def built(films, pictures):
+def built(films, pictures, package):
     """What the machines boot."""
-    build = [ROOT / "tests/device/build.sh"]
-    made = subprocess.run(build, stderr=subprocess.PIPE, text=True, env=os.environ | {"PYTHON": sys.executable})
+    build = [ROOT / "tests/device/build.sh", package]
+    made = subprocess.run(build, stderr=subprocess.PIPE, text=True)
     if made.returncode:
         pytest.fail(f"build.sh: {made.stderr.strip().splitlines()[-1]}", pytrace=False)
 

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from edge.device.first_boot import user_data
 from edge.device.flash import main
 from edge.device.stock_image import boot_partition
-from tests.device.chroot import Chroot, enable_qemu
+from tests.device.chroot import Chroot
 from tests.edge.device.stand_in import BOOKWORM, KEY, TRIXIE, make_card, make_image, pack
 
 pytestmark = pytest.mark.long
@@ -33,9 +33,8 @@ SETTINGS = '[output]\nkind = "simulated"\nfile = "/var/lib/maskgate/outputs.json
 
 
 @pytest.fixture(scope="module")
-def door(tmp_path_factory, package):
+def door(tmp_path_factory, package, emulation):
     """A folder with a card file, settings and a key to trust."""
-    enable_qemu()
     folder = tmp_path_factory.mktemp("door")
     pem = Ed25519PrivateKey.generate().public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     (folder / "maskgate.pub.pem").write_bytes(pem)
