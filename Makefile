@@ -22,7 +22,7 @@ test-slow: $(VENV)/.dev $(VENV)/.train ## train and convert small models for rea
 	$(PY) -m pytest -m slow
 
 test-device: $(VENV)/.dev ## daemon, package, card image and updates on virtual arm64 devices; as root, with what .ci/run installs
-	$(PY) -m pytest -m device -n 2 --dist loadgroup tests/device
+	$(PY) -m pytest -m device -n 2 --dist loadfile tests/device
 
 test-long: $(VENV)/.dev ## the first boot of flashed stock cards, upgrades of virtual devices: half an hour; as root
 	$(PY) -m pytest -m long tests/device

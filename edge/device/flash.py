@@ -119,7 +119,7 @@ def _ask(target: Target, card: Card | None, yes: bool) -> None:
 
 
 def _next_step(card: Card | None) -> str:
-    return f"; put it into the Raspberry Pi, then `ssh {card.user}@{card.hostname}`" if card else ""
+    return f"; put it into the Raspberry Pi, then `ssh {card.user}@{card.hostname}.local`" if card else ""
 
 
 if __name__ == "__main__":

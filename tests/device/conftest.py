@@ -106,7 +106,7 @@ def console(work):
 
 @pytest.fixture(scope="session")
 def guest(card, key, console):
-    """The machine of test_card.py; the last of test_card_updates.py switches it off."""
+    """The machine of test_card.py, whose last test switches it off."""
     with boot(card, key, console) as guest:
         yield guest
 

@@ -16,7 +16,7 @@ import pytest
 from tests.device.card import CARD_SIZE, SETTINGS, USER, boot, insert
 from tests.device.releases import signed_settings
 
-pytestmark = [pytest.mark.long, pytest.mark.xdist_group("upgrade")]
+pytestmark = pytest.mark.long
 
 ROOT = Path(__file__).resolve().parents[2]
 WRONG = f'{SETTINGS}chip = "none"\n'

@@ -25,7 +25,7 @@ from edge.demo.scene import SceneCamera
 from edge.values import Box
 from tests.device.qemu import boot_board, boot_pi
 
-pytestmark = [pytest.mark.device, pytest.mark.xdist_group("daemon")]
+pytestmark = pytest.mark.device
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build/device"

@@ -76,7 +76,7 @@ def test_a_trixie_card_is_set_up_by_cloud_init(images, door, capsys):
     }  # fmt: skip
     said = capsys.readouterr().out
     assert "will be replaced by a card for door1" in said
-    assert "written and verified; put it into the Raspberry Pi, then `ssh pi@door1`" in said
+    assert "written and verified; put it into the Raspberry Pi, then `ssh pi@door1.local`" in said
 
 
 def test_a_bookworm_card_is_set_up_by_a_script_that_the_kernel_names(images, door):
