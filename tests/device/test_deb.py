@@ -22,7 +22,7 @@ pytestmark = pytest.mark.device
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build/device"
 SUITES = ["bookworm"]
-"""Debian 13 is the virtual board's, see test_card.py and test_card_upgrade.py; here it does as well, and takes as long again."""
+"""Debian 13 is the virtual board's, in test_card.py; "trixie" does here as well, and takes as long again."""
 HOMES = ["opt/maskgate", "etc/maskgate", "var/lib/maskgate", "var/lib/maskgate-store"]
 LIMIT = 250_000_000
 """Bytes that the package may take on a device, byte code included."""
