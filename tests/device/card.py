@@ -53,10 +53,7 @@ SETTINGS = """
 # as much as an emulated processor manages in good time
 width = 320
 height = 240
-frames_per_second = 2.5
-
-[decision]
-frame_age_limit = 1.0
+frames_per_second = 5.0
 
 [update]
 trial_seconds = 15
