@@ -44,8 +44,9 @@ check_tools() {
 enable_emulation() {
   local known=/proc/sys/fs/binfmt_misc
   [[ $(uname -m) != aarch64 ]] || return 0
-  mountpoint --quiet $known || mount -t binfmt_misc binfmt_misc $known
-  [[ -e $known/qemu-aarch64 ]] || update-binfmts --enable qemu-aarch64
+  # somebody else may do so at the same moment
+  mountpoint --quiet $known || mount -t binfmt_misc binfmt_misc $known || true
+  [[ -e $known/qemu-aarch64 ]] || update-binfmts --enable qemu-aarch64 || true
   [[ -e $known/qemu-aarch64 ]] || die "qemu-aarch64: the kernel does not take it; is the module binfmt_misc there?"
 }
 

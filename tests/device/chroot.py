@@ -69,11 +69,12 @@ def hindrance() -> str | None:
 
 
 def enable_qemu() -> None:
-    """Let the kernel hand arm64 programs to qemu."""
+    """Let the kernel hand arm64 programs to qemu; another process may do so at the same moment."""
     if not (BINFMT / "register").exists():
-        subprocess.run(["mount", "-t", "binfmt_misc", "binfmt_misc", BINFMT], check=True)
+        subprocess.run(["mount", "-t", "binfmt_misc", "binfmt_misc", BINFMT], check=False)
     if not (BINFMT / "qemu-aarch64").exists():
-        subprocess.run(["update-binfmts", "--enable", "qemu-aarch64"], check=True)
+        subprocess.run(["update-binfmts", "--enable", "qemu-aarch64"], check=False)
+    assert (BINFMT / "qemu-aarch64").exists(), "the kernel does not take qemu-aarch64; is the module binfmt_misc there?"
 
 
 def make(suite: str, packages: str, archive: Path) -> None:
