@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from edge.errors import OutputError, in_one_line
-from edge.notify import notify
+from edge.notify import Status, notify
 from edge.values import Decision, Frame, State
 
 Observer = Callable[[Decision, Frame | None], None]
@@ -170,7 +170,7 @@ class ServiceStatus:
         told = decision.state, decision.kind[-1]
         if due or told != self._told:
             self._told = told
-            self._notify(f"STATUS={self._name}: {decision.state}, {decision.reason if faulty else self._pace}")
+            self._notify(f"STATUS={Status(self._name, decision.state, decision.reason if faulty else self._pace)}")
 
     def _measured(self, seconds: float) -> str:
         if not self._latencies:

@@ -23,13 +23,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from msgspec import Meta
 
 from edge.errors import InputError, MaskgateError
 from edge.settings import load_settings
+from edge.update.signature import public_key
 
 OWN_IMAGE = "maskgate.txt"
 """A file of this name on the boot partition tells an image of `make image`, which needs no set-up, from a stock one."""
@@ -157,17 +155,7 @@ def _ssh_key(where: str, line: str) -> str:
 
 
 def _trusted_key(file: Path) -> Path:
-    try:
-        pem = file.read_bytes()
-        key = load_pem_public_key(pem)
-    except OSError as error:
-        raise InputError(f"{file}: cannot be read ({error.strerror}); `make key` makes one") from error
-    except (ValueError, UnsupportedAlgorithm) as error:
-        private = b"PRIVATE KEY" in pem
-        what = "holds a private key, which never leaves the workstation" if private else "holds no public key"
-        raise InputError(f"{file}: {what}; name the public key that `make key` made") from error
-    if not isinstance(key, Ed25519PublicKey):
-        raise InputError(f"{file}: not an Ed25519 key; name the public key that `make key` made")
+    public_key(file)
     return file.resolve()
 
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from edge.doctor.finding import Finding, fail, ok, warn
 from edge.doctor.machine import Machine
+from edge.notify import read_status
 
 UNIT = "maskgate"
 FOLDER = "/var/lib/maskgate"
 """Its working directory."""
 PROPERTIES = ("LoadState", "ActiveState", "SubState", "NRestarts", "StatusText", "Result")
 JOURNAL = f"`journalctl -u {UNIT} -n 30` says why"
-STATUS = re.compile(r"^(\S+): ([A-Z]+), (.*)$")
 PACE = re.compile(r"([\d.]+) frames/s, ([\d.]+) ms from frame to decision")
 
 
@@ -39,8 +39,7 @@ class Service:
     @property
     def in_fault(self) -> str:
         """The reason of the fault that stands, or ""."""
-        told = STATUS.match(self.status)
-        return told[3] if told and told[2] == "FAULT" else ""
+        return read_status(self.status).fault
 
     @property
     def pace(self) -> Pace | None:

@@ -61,8 +61,8 @@ def poll(device: Device, machine: str) -> str:
     if found is None:
         return "nothing new since the index was asked last"
     index, etag = found
-    wanted = offers(index, state, machine)
-    for kind, offer in wanted[:1]:
+    if wanted := offers(index, state, machine):
+        kind, offer = wanted[0]
         return _fetch(device, resolved(offer.url, url), kind, offer)
     if (state.index, state.etag) != (url, etag):
         save(device.store, msgspec.structs.replace(state, index=url, etag=etag))

@@ -110,21 +110,25 @@ def fingerprint(key: Ed25519PublicKey) -> str:
 
 def trusted_keys(folder: Path) -> dict[str, Ed25519PublicKey]:
     """The public keys of all *.pem in a folder, by fingerprint. Raises InputError when there is none, or a bad one."""
-    keys = [_public_key(file) for file in sorted(folder.glob("*.pem"))]
+    keys = [public_key(file) for file in sorted(folder.glob("*.pem"))]
     if not keys:
         raise InputError(f"{folder}: no key to trust; put the signing-key.pub.pem there that `make key` wrote")
     return {fingerprint(key): key for key in keys}
 
 
-def _public_key(file: Path) -> Ed25519PublicKey:
+def public_key(file: Path) -> Ed25519PublicKey:
+    """The key in a .pub.pem of `make key`. Raises InputError."""
     try:
-        key = load_pem_public_key(file.read_bytes())
+        pem = file.read_bytes()
+        key = load_pem_public_key(pem)
     except OSError as error:
-        raise InputError(f"{file}: cannot be read ({error.strerror})") from error
+        raise InputError(f"{file}: cannot be read ({error.strerror}); `make key` makes one") from error
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise InputError(f"{file}: not a public key; `make key` writes one, ending in .pub.pem") from error
+        private = b"PRIVATE KEY" in pem
+        what = "holds a private key, which never leaves the workstation" if private else "holds no public key"
+        raise InputError(f"{file}: {what}; name the public key that `make key` made, .pub.pem") from error
     if not isinstance(key, Ed25519PublicKey):
-        raise InputError(f"{file}: not an Ed25519 key; `make key` writes one")
+        raise InputError(f"{file}: not an Ed25519 key; `make key` makes one")
     return key
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from edge.notify import read_status
 from edge.update.store import Trial
 
 UNWELL_SECONDS = 30.0
@@ -25,17 +26,12 @@ class Health:
     @property
     def bundle(self) -> str:
         """What judges, NAME-VERSION; "" when the service does not say."""
-        return self._told[0]
+        return read_status(self.status).name
 
     @property
     def fault(self) -> str:
         """Why the service cannot judge; "" when it can."""
-        return self._told[2] if self._told[1] == "FAULT" else ""
-
-    @property
-    def _told(self) -> tuple[str, str, str]:
-        match = re.fullmatch(r"(\S+): ([A-Z]+), (.*)", self.status)
-        return (match[1], match[2], match[3]) if match else ("", "", "")
+        return read_status(self.status).fault
 
 
 def known_fault(before: Health) -> str:

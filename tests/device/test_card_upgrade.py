@@ -77,6 +77,7 @@ def test_a_purge_leaves_nothing_and_a_fresh_installation_runs(machine, deploy):
     assert machine.ssh(f"sudo find {KEPT} -mindepth 1 2>/dev/null || true") == ""
     assert machine.property("LoadState") == "not-found"
     done = deploy()
+    # the package's own settings want more frames than an emulated board judges in time, so it may not be up at once
     assert done.returncode in (0, 1), done.stdout + done.stderr
     assert "maskgate-4" in machine.ssh("sudo maskgate bundle list")
     assert machine.property("LoadState") == "loaded"

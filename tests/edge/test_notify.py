@@ -2,7 +2,7 @@ import socket
 
 import pytest
 
-from edge.notify import notify
+from edge.notify import Status, notify, read_status
 
 
 @pytest.fixture
@@ -40,3 +40,15 @@ def test_a_manager_that_does_not_listen_is_not_waited_for(manager, monkeypatch):
     monkeypatch.setenv("NOTIFY_SOCKET", manager.getsockname())
     for _ in range(5000):
         notify("WATCHDOG=1")
+
+
+def test_what_the_daemon_says_of_itself_is_read_back_as_it_was_said():
+    fault = Status("maskgate-4", "FAULT", "no frame for 0.5 s; check: its cable, and power")
+    assert read_status(str(fault)) == fault
+    assert fault.fault == fault.more
+    assert read_status("maskgate-4: IDLE, 15.0 frames/s").fault == ""
+
+
+@pytest.mark.parametrize("text", ["", "starting", "maskgate-4 IDLE", "maskgate 4: IDLE, fine"])
+def test_any_other_text_says_nothing(text):
+    assert read_status(text) == Status("", "", "")

@@ -261,7 +261,13 @@ OTHER_KEY = generate_private_key(SECP256R1()).public_key().public_bytes(Encoding
 
 
 @pytest.mark.parametrize(
-    ("pem", "told"), [(None, "no key to trust"), (b"hello", "not a public key"), (OTHER_KEY, "not an Ed25519 key")]
+    ("pem", "told"),
+    [
+        (None, "no key to trust"),
+        (b"hello", "holds no public key"),
+        (OTHER_KEY, "not an Ed25519 key"),
+        (b"-----BEGIN PRIVATE KEY-----", "holds a private key, which never leaves the workstation"),
+    ],
 )
 def test_keys_that_cannot_be_used_are_named(tmp_path, pem, told):
     if pem:
