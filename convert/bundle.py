@@ -10,6 +10,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,7 @@ def contract_of(
         accuracy={kind: accuracy(some) for kind, some in figures.items() if some},
         tools=tools(),
         notices=list(dict.fromkeys(locator.notes.notices + classifier.notes.notices)),
+        made=datetime.now(UTC).date().isoformat(),
     )
 
 

@@ -206,7 +206,7 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 def parse_zone(text: str) -> tuple[tuple[float, float], ...]:
     """The corners of "x,y,x,y,...", fractions of the frame. Raises InputError."""
-    from edge.settings import polygon_fault
+    from edge.polygon import polygon_fault
 
     try:
         numbers = [float(number) for number in text.split(",")]

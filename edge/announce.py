@@ -9,9 +9,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Protocol
 
 from edge.errors import OutputError, in_one_line
+from edge.laps import Laps
 from edge.notify import Status, notify
 from edge.values import Decision, Frame, State
 
@@ -36,12 +38,16 @@ class Announcer:
     """Tells each decision to the outputs, then to the observers.
 
     valid_seconds: how long a decision stands from the time of its frame on. A fault stands until the next decision.
+    laps: where the frame's time goes, for the observers.
     """
 
-    def __init__(self, outputs: Shows, observers: Iterable[Observer], valid_seconds: float) -> None:
+    def __init__(
+        self, outputs: Shows, observers: Iterable[Observer], valid_seconds: float, laps: Laps | None = None
+    ) -> None:
         self._outputs = outputs
         self._observers = list(observers)
         self._valid_seconds = valid_seconds
+        self._laps = laps or Laps()
 
     def show(self, decision: Decision, frame: Frame | None = None) -> None:
         """Raises OutputError when the outputs are lost, once the observers know."""
@@ -51,7 +57,8 @@ class Announcer:
         except OutputError as error:
             self._tell(Decision(decision.time, State.FAULT, in_one_line(error)), None)
             raise
-        self._tell(decision, frame)
+        self._laps.lap("output")
+        self._tell(replace(decision, stages=self._laps.taken()), frame)
 
     def _tell(self, decision: Decision, frame: Frame | None) -> None:
         for observer in tuple(self._observers):
@@ -65,18 +72,22 @@ class Announcer:
 class Apart:
     """An observer in a thread of its own: one that hangs, fails or is slow harms nobody but itself.
 
-    It gets every decision as long as it keeps up; otherwise the oldest that wait are left out. It gets no frames: those
-    that wait would fill the memory. clock: seconds.
+    It gets every decision as long as it keeps up; otherwise the oldest that wait are left out. It gets no frames, since
+    those that wait would fill the memory; but one that wants only the `newest` decision gets that one's frame, and
+    misses what comes while it is busy. clock: seconds.
     """
 
-    def __init__(self, observer: Observer, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, observer: Observer, clock: Callable[[], float] = time.monotonic, *, newest: bool = False
+    ) -> None:
         self._observer = observer
+        self._newest = newest
         self._clock = clock
         self._busy_since = math.inf
         self._name = type(observer).__name__
-        self._waiting: queue.Queue[Decision | None] = queue.Queue(BACKLOG)
+        self._waiting: queue.Queue[tuple[Decision, Frame | None] | None] = queue.Queue(1 if newest else BACKLOG)
         self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
-        self._late = False
+        self._late = newest
 
     def __enter__(self) -> Apart:
         self._thread.start()
@@ -87,14 +98,14 @@ class Apart:
         self._thread.join(FAREWELL)
 
     def __call__(self, decision: Decision, frame: Frame | None = None) -> None:
-        self._put(decision)
+        self._put((decision, frame if self._newest else None))
 
     def stuck(self) -> str | None:
         """Why what it keeps is not complete, or None: it has been busy with one decision for too long."""
         busy = self._clock() - self._busy_since
         return f"{self._name} has been busy for {busy:.1f} s" if busy > PATIENCE else None
 
-    def _put(self, item: Decision | None) -> None:
+    def _put(self, item: tuple[Decision, Frame | None] | None) -> None:
         while True:
             try:
                 self._waiting.put_nowait(item)
@@ -112,8 +123,9 @@ class Apart:
         while (item := self._waiting.get()) is not None:
             try:
                 self._busy_since = self._clock()
-                self._observer(item, None)
+                self._observer(*item)
                 self._busy_since = math.inf
+                item = None  # a frame is not kept until the next one comes
             except Exception as error:
                 print(f"maskgate: {self._name} is dropped: {in_one_line(error)}", file=sys.stderr)
                 return

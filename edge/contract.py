@@ -84,7 +84,9 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole of `bundle.json`. `version` only ever grows; what follows the models is for people.
 
     forced: in what it falls below the bundle that was shipped before, one line each; made with `--force` all the same.
+    made: the day, as in 2026-05-01; "" when unknown.
     golden: pictures for each network with the integers that it must answer, see `edge.selftest`.
+    reference: how the faces looked that it was chosen on, counted, see `edge.drift`.
     """
 
     name: str
@@ -97,7 +99,9 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tools: dict[str, str]
     notices: list[str]
     forced: list[str] = []
+    made: str = ""
     golden: ModelFile | None = None
+    reference: ModelFile | None = None
 
 
 class Bundle(msgspec.Struct, frozen=True):
@@ -140,7 +144,7 @@ def load_bundle(folder: Path | None = None) -> Bundle:
     parts = contract.locator, contract.classifier
     if len({part.edgetpu is None for part in parts}) > 1:
         raise BundleError(f"bundle {folder}: one model alone is made for an Edge TPU; convert both, or none")
-    for file in (*parts, *(part.edgetpu for part in parts), contract.golden):
+    for file in (*parts, *(part.edgetpu for part in parts), contract.golden, contract.reference):
         if file is not None:
             _check_file(folder, file.file, file.sha256)
     return Bundle(folder, contract)

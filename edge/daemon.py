@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Protocol
 
 from edge.accelerator import edgetpu_files
-from edge.announce import Announcer, Apart, NoOutputs, Observer, ServiceStatus, Terminal
+from edge.announce import Announcer, NoOutputs, Observer, Terminal
+from edge.bystanders import Bystanders
 from edge.camera import open_camera, open_file
 from edge.capture import Capture
 from edge.contract import load_bundle
@@ -24,6 +25,7 @@ from edge.door import Check, Door, FaceJudge, LiveDoor, Unchanged
 from edge.errors import MaskgateError, OutputError, in_one_line
 from edge.events import open_events
 from edge.judge import Judge
+from edge.laps import Laps
 from edge.notify import notify
 from edge.output import open_outputs
 from edge.settings import Point, Settings, ZoneSettings
@@ -88,22 +90,25 @@ def run(settings: Settings) -> None:
     """
     bundle = load_bundle(Path(settings.model.bundle) if settings.model.bundle else None)
     models = Unchanged([bundle.locator_file, bundle.classifier_file, *edgetpu_files(bundle)])
-    name = f"{bundle.contract.name}-{bundle.contract.version}"
-    judge = Judge.from_bundle(bundle, settings.model.threads, settings.model.accelerator)
-    run_with(judge, settings, [models], name)
+    laps = Laps()
+    judge = Judge.from_bundle(bundle, settings.model.threads, settings.model.accelerator, laps)
+    run_with(judge, settings, [models], Bystanders(settings, bundle, lambda: judge.runs_on), laps)
 
 
-def run_with(judge: FaceJudge, settings: Settings, checks: Sequence[Check] = (), name: str = "no-bundle") -> None:
-    """`run` with a judge that is already there. checks: what else can be wrong with it. name: of what judges."""
+def run_with(
+    judge: FaceJudge,
+    settings: Settings,
+    checks: Sequence[Check] = (),
+    bystanders: Bystanders | None = None,
+    laps: Laps | None = None,
+) -> None:
+    """`run` with a judge that is already there. checks: what else can be wrong with it. laps: what it lets run."""
     return_large_blocks()
+    bystanders, laps = bystanders or Bystanders(settings), laps or Laps()
     patience = settings.decision.frame_age_limit
     with stop_signals() as stopped, ExitStack() as stack:
-        observers: list[Observer] = [ServiceStatus(name), stack.enter_context(Apart(Terminal()))]
-        if settings.events.file:
-            events = stack.enter_context(open_events(Path(settings.events.file), True, settings.events.max_megabytes))
-            log = stack.enter_context(Apart(events))
-            observers.append(log)
-            checks = [*checks, lambda: events.fault, log.stuck] if settings.events.required else checks
+        observers, log_checks = bystanders.enter(stack)
+        checks = [*checks, *log_checks]
         valid_seconds = settings.decision.valid_seconds
         try:
             outputs = stack.enter_context(open_outputs(settings.output, settings.door.exit_seconds))
@@ -113,12 +118,18 @@ def run_with(judge: FaceJudge, settings: Settings, checks: Sequence[Check] = (),
             reason = in_one_line(error)
             Announcer(NoOutputs(), observers, valid_seconds).show(Decision(time.monotonic(), State.FAULT, reason))
             raise
-        door = LiveDoor(lambda: Door(judge, settings, lambda: outputs.inputs), settings, [*checks, outputs.fault])
+
+        def new_door() -> Door:
+            return Door(
+                judge, settings, lambda: bystanders.remote.joined(outputs.inputs), zone=lambda: bystanders.zone.now
+            )
+
+        door = LiveDoor(new_door, settings, [*checks, outputs.fault], laps=laps)
         notify("READY=1")
         serve(
             lambda: Capture(lambda: next(cameras), patience),
             door,
-            Announcer(outputs, observers, valid_seconds),
+            Announcer(outputs, observers, valid_seconds, laps),
             stopped,
             patience,
         )

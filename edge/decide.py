@@ -53,11 +53,10 @@ QUIET = Inputs()
 
 
 class DoorPolicy:
-    """The rules of one door, and what they must remember of it: nothing, when it is new."""
+    """The rules of one door, and what they must remember of it: nothing, when it is new. zone: may be changed."""
 
     def __init__(self, zone: ZoneSettings, settings: DecisionSettings, door: DoorSettings) -> None:
-        self._zone = zone
-        self._polygon = np.array(zone.polygon, np.float32)
+        self.zone = zone
         self._settings = settings
         self._mode: Mode = door.mode
         self._counted: frozenset[int] = frozenset()
@@ -86,24 +85,25 @@ class DoorPolicy:
         self._last_time = now
         released = self._lock.update(state, mode, inputs, now)
         signals = self._leaf.update(inputs.door_open, released, now) | said(state, mode, inputs, released)
-        return Decision(now, state, reason, counted, signals)
+        return Decision(now, state, reason, counted, signals, size)
 
     def _counts(self, track: Track, size: tuple[int, int], now: float) -> bool:
         """Whether the face is in the zone and near, or was and is nearly so, and may be a person's."""
-        picture = not track.moved and now - track.first_seen >= self._zone.still_seconds
-        slack = self._zone.slack if track.id in self._counted else 0.0
-        least = self._zone.min_face_height * size[1] * (1 - slack)
+        picture = not track.moved and now - track.first_seen >= self.zone.still_seconds
+        slack = self.zone.slack if track.id in self._counted else 0.0
+        least = self.zone.min_face_height * size[1] * (1 - slack)
         return not picture and track.box.height >= least and self._inside(track.box, size, slack * track.box.height)
 
     def _inside(self, box: Box, size: tuple[int, int], slack: float) -> bool:
         """Whether the face is in the zone, or at most `slack` pixels beyond its border."""
-        if not self._zone.polygon:
+        if not self.zone.polygon:
             return True
         width, height = size
         x, y = box.centre
         # a face cut off by the frame's border belongs to the zone at that border
         centre = min(max(x, 0.0), float(width)), min(max(y, 0.0), float(height))
-        return cv2.pointPolygonTest(self._polygon * np.array(size, np.float32), centre, True) >= -slack
+        polygon = np.array(self.zone.polygon, np.float32) * np.array(size, np.float32)
+        return cv2.pointPolygonTest(polygon, centre, True) >= -slack
 
     def _judge(self, tracks: Sequence[Track], now: float) -> tuple[State, str]:
         if not tracks:
@@ -197,6 +197,7 @@ def said(state: State, mode: Mode, inputs: Inputs, released: bool) -> frozenset[
             Signal.RELEASE: released,
             Signal.REMINDER: reminder,
             Signal.TAMPER: inputs.tamper,
+            Signal.CONTESTED: inputs.wrong,
         }
     )
 

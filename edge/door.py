@@ -11,9 +11,10 @@ from typing import Protocol
 from edge.decide import DoorPolicy
 from edge.errors import in_one_line
 from edge.health import FrameHealth
+from edge.laps import Laps
 from edge.movement import Movement
 from edge.schedule import mode_at
-from edge.settings import Settings
+from edge.settings import Settings, ZoneSettings
 from edge.track import Tracker
 from edge.values import Decision, Frame, Inputs, Judged, Rgb, State
 
@@ -31,7 +32,8 @@ class FaceJudge(Protocol):
 class Door:
     """From frame to decision: judge, track, decide. Frames must come in the order of their times.
 
-    inputs: what the door's input lines say. local_time: of the wall clock, for the weekly schedule alone.
+    inputs: what the door's input lines say. local_time: of the wall clock, for the weekly schedule alone. zone: which
+    faces count, by default as the settings say; it may change.
     """
 
     def __init__(
@@ -40,14 +42,16 @@ class Door:
         settings: Settings,
         inputs: Callable[[], Inputs] = Inputs,
         local_time: Callable[[], datetime] = datetime.now,
+        zone: Callable[[], ZoneSettings] | None = None,
     ) -> None:
         self._judge = judge
         self._settings = settings
+        self._zone = zone or (lambda: settings.zone)
         self._inputs = inputs
         self._local_time = local_time
         self._tracker = Tracker(settings.decision)
         self._movement = Movement()
-        self._policy = DoorPolicy(settings.zone, settings.decision, settings.door)
+        self._policy = DoorPolicy(self._zone(), settings.decision, settings.door)
 
     def see(self, frame: Frame) -> Decision:
         """The decision that rests on this frame."""
@@ -55,6 +59,7 @@ class Door:
         tracks = self._movement.update(self._tracker.update(faces, frame.time), frame)
         height, width = frame.rgb.shape[:2]
         mode = mode_at(self._settings, self._local_time())
+        self._policy.zone = self._zone()
         return self._policy.update(tracks, (width, height), frame.time, self._inputs(), mode)
 
 
@@ -62,7 +67,7 @@ class LiveDoor:
     """A door that judges only what can be trusted; whatever is wrong is the state FAULT, with its reason.
 
     new_door: gives a door where nobody has been seen yet; after a fault all begins anew. checks: what else can be
-    wrong, asked for every frame. clock: that of the frames' times.
+    wrong, asked for every frame. clock: that of the frames' times. laps: gets what each frame's time was spent on.
     """
 
     def __init__(
@@ -71,8 +76,10 @@ class LiveDoor:
         settings: Settings,
         checks: Sequence[Check] = (),
         clock: Clock = time.monotonic,
+        laps: Laps | None = None,
     ) -> None:
         self._new_door = new_door
+        self._laps = laps or Laps()
         self._door: Door | None = None
         self._age_limit = settings.decision.frame_age_limit
         self._health = FrameHealth(settings.health)
@@ -84,7 +91,9 @@ class LiveDoor:
 
         None for a frame that only repeats the one before: nothing rests on it, and the decision before it grows old.
         """
+        self._laps.begin()
         reason = self._distrust(frame)
+        self._laps.lap("check")
         if reason is None and self._health.repeated:
             return None
         if reason is None:
@@ -94,6 +103,7 @@ class LiveDoor:
             except Exception as error:
                 reason = in_one_line(error)
             else:
+                self._laps.lap("decide")
                 reason = self._late(frame, "judged")
         if reason is None:
             return decision

@@ -8,6 +8,7 @@ from edge.accelerator import Assisted, Stick, open_stick, runs_on
 from edge.classify import MaskClassifier
 from edge.contract import Bundle, ClassifierContract
 from edge.interpreter import networks
+from edge.laps import Laps
 from edge.locate import FaceLocator
 from edge.preprocess import face_input
 from edge.values import Judged, Rgb
@@ -19,26 +20,32 @@ class Judge:
     """A locator and a classifier that work together."""
 
     def __init__(
-        self, locator: FaceLocator, classifier: MaskClassifier, crop: ClassifierContract, stick: Stick | None = None
+        self,
+        locator: FaceLocator,
+        classifier: MaskClassifier,
+        crop: ClassifierContract,
+        stick: Stick | None = None,
+        laps: Laps | None = None,
     ) -> None:
         self._locator = locator
         self._classifier = classifier
         self._crop = crop
         self._stick = stick
+        self._laps = laps or Laps()
 
     @classmethod
-    def from_bundle(cls, bundle: Bundle, threads: int = 1, accelerator: str = "cpu") -> Judge:
+    def from_bundle(cls, bundle: Bundle, threads: int = 1, accelerator: str = "cpu", laps: Laps | None = None) -> Judge:
         """Load both models of a bundle; `threads` cores for each.
 
-        accelerator: as in the settings; whoever asks for more than "cpu" takes the stick from all others. Raises
-        BundleError.
+        accelerator: as in the settings; whoever asks for more than "cpu" takes the stick from all others. laps: gets
+        what each frame's time was spent on. Raises BundleError.
         """
         locator, classifier = bundle.contract.locator, bundle.contract.classifier
         find, tell = networks(bundle, threads)
         if (stick := open_stick(bundle, accelerator)) is None:
-            return cls(FaceLocator(find, locator), MaskClassifier(tell, classifier), classifier)
+            return cls(FaceLocator(find, locator), MaskClassifier(tell, classifier), classifier, laps=laps)
         assisted = Assisted(find, stick, 0), Assisted(tell, stick, 1)
-        return cls(FaceLocator(assisted[0], locator), MaskClassifier(assisted[1], classifier), classifier, stick)
+        return cls(FaceLocator(assisted[0], locator), MaskClassifier(assisted[1], classifier), classifier, stick, laps)
 
     @property
     def runs_on(self) -> str:
@@ -51,7 +58,11 @@ class Judge:
         The locator proposes; the classifier, which sees more of each face, helps to rule out what is none.
         """
         proposals = self._locator.locate(rgb)
-        verdicts = self._classifier.classify([face_input(rgb, face.box, self._crop) for face in proposals])
+        self._laps.lap("locate")
+        crops = [face_input(rgb, face.box, self._crop) for face in proposals]
+        self._laps.lap("crop")
+        verdicts = self._classifier.classify(crops)
+        self._laps.lap("classify")
         pairs, weight = zip(proposals, verdicts, strict=True), self._crop.face_weight
         judged = (Judged(face.box, face_score(face.score, say.face, weight), say) for face, say in pairs)
         faces = (each for each in judged if each.face_score >= self._crop.face_threshold)

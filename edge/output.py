@@ -176,7 +176,7 @@ class GuardedOutputs:
             told = json.loads(lines[-1])
             self._unanswered, self._fault = None, told["fault"]
             pressed = told["inputs"]
-            self._inputs = Inputs(*(kind in pressed for kind in ("door", "exit", "override", "tamper")))
+            self._inputs = Inputs(*(kind in pressed for kind in ("door", "exit", "override", "tamper", "wrong")))
 
 
 def orders(decision: Decision, valid_until: float) -> bytes:

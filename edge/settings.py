@@ -5,32 +5,37 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from ipaddress import ip_address
 from itertools import combinations
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta, inspect
+from msgspec import Meta
 
 from edge.errors import SettingsError
+from edge.explain import explain, shown
+from edge.polygon import polygon_fault
 
 Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
 Mode = Literal["must_wear", "remind", "indicate"]
 Condition = Literal[
     "IDLE", "CHECKING", "ALLOW", "DENY", "UNKNOWN", "FAULT",
-    "RELEASE", "REMINDER", "HELD_OPEN", "FORCED_OPEN", "TAMPER", "HEARTBEAT",
+    "RELEASE", "REMINDER", "HELD_OPEN", "FORCED_OPEN", "TAMPER", "HEARTBEAT", "CONTESTED",
 ]  # fmt: skip
 """A line can be active in any State and at any Signal of `values`."""
 TIME_OF_DAY, ADDRESS = "^([01][0-9]|2[0-3]):[0-5][0-9]$", "^(https://.+)?$"
-PATTERNS = {TIME_OF_DAY: 'a time of day from "00:00" to "23:59"', ADDRESS: 'an address "https://...", or ""'}
-TimeOfDay = Annotated[str, Meta(pattern=TIME_OF_DAY)]
+LISTEN, DEVICE = r"^((\[[0-9a-fA-F:]+\]|[0-9.]+):[0-9]{1,5})?$", "^[A-Za-z0-9_-]{0,64}$"
+PATTERNS = {
+    TIME_OF_DAY: 'a time of day from "00:00" to "23:59"',
+    ADDRESS: 'an address "https://...", or ""',
+    LISTEN: 'an address and a port, "127.0.0.1:8080" or "[::1]:8080", or ""',
+    DEVICE: "letters, digits, _ and -, 64 at most",
+}
 Point = tuple[Fraction, Fraction]
-Edge = tuple[Point, Point]
-LEAST_AREA = 0.001
-"""The smallest zone, as a fraction of the frame's area."""
+TimeOfDay = Annotated[str, Meta(pattern=TIME_OF_DAY)]
 
 
 class CameraSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -156,11 +161,12 @@ LAMPS = (
 class InputSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One input line.
 
-    kind: "door" (active while it stands open), "exit" (request to exit), "override" or "tamper".
+    kind: "door" (active while it stands open), "exit" (request to exit), "override", "tamper", or "wrong" (a button
+        that contests the last verdict).
     line, active_low: as for an output. pull: the resistor within the chip that holds an open contact.
     """
 
-    kind: Literal["door", "exit", "override", "tamper"]
+    kind: Literal["door", "exit", "override", "tamper", "wrong"]
     line: Annotated[int, Meta(ge=0, le=1023)]
     active_low: bool = True
     pull: Literal["up", "down", "none"] = "up"
@@ -224,6 +230,77 @@ class UpdateSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     trial_seconds: Annotated[float, Meta(ge=10.0, le=86_400.0)] = 600.0
 
 
+class ShareSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What other programs on this device may see and do: `maskgate serve`, for the status page, MQTT and metrics.
+
+    socket: path of the socket at which they follow the decisions; "" for none.
+    view: whether they may ask for pictures, for ten minutes at a time, to aim the camera by.
+    zone_file: keeps the zone that was drawn on the page, and goes before [zone]; "" when it cannot be drawn there.
+    override: whether they may release the door, for `door.exit_seconds`, as somebody with a key does.
+    """
+
+    socket: str = ""
+    view: bool = True
+    zone_file: str = ""
+    override: bool = False
+
+
+class WebSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The status page and /metrics.
+
+    listen: address and port, "127.0.0.1:8080" or "[::1]:8080"; "" for no page. Any but a loopback address needs a
+        certificate.
+    certificate, key: PEM files, for HTTPS; "" for plain HTTP. folder: keeps the hash of the token and today's counts.
+    """
+
+    listen: Annotated[str, Meta(pattern=LISTEN)] = ""
+    certificate: str = ""
+    key: str = ""
+    folder: Annotated[str, Meta(min_length=1)] = "serve"
+
+
+class MqttSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The broker that is told of this door.
+
+    host, port: of the broker; host "" for none. tls: whether the broker must show a certificate.
+    ca_file: certificates to trust, PEM; "" for the system's. user: "" for nobody; the password is the systemd
+        credential `mqtt-password`. device: this door's name in topics, "" for the host's.
+    """
+
+    host: str = ""
+    port: Annotated[int, Meta(ge=1, le=65535)] = 8883
+    tls: bool = True
+    ca_file: str = ""
+    user: str = ""
+    device: Annotated[str, Meta(pattern=DEVICE)] = ""
+
+
+class DriftSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whether the people at this door come to look unlike those that the models were tested on.
+
+    file: keeps the counts of each day, no pictures; "" when nobody watches.
+    alarm_above: population stability index that is an alarm, 0.05 to 5.
+    """
+
+    file: str = ""
+    alarm_above: Annotated[float, Meta(ge=0.05, le=5.0)] = 0.25
+
+
+class ReviewSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Faces that are kept for people to look at, encrypted; the only pictures that are ever stored.
+
+    enabled: whether any are. folder: where. key: file of the owner's public key; only its private key, which never is
+    on the device, opens them. keep: how many at most, 1 to 10,000; then the oldest goes. days: each is deleted after so
+    many, 1 to 365.
+    """
+
+    enabled: bool = False
+    folder: Annotated[str, Meta(min_length=1)] = "review"
+    key: str = ""
+    keep: Annotated[int, Meta(ge=1, le=10_000)] = 200
+    days: Annotated[float, Meta(ge=1.0, le=365.0)] = 14.0
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All settings; `Settings()` holds the defaults."""
 
@@ -237,6 +314,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     output: OutputSettings = OutputSettings()
     events: EventSettings = EventSettings()
     update: UpdateSettings = UpdateSettings()
+    share: ShareSettings = ShareSettings()
+    web: WebSettings = WebSettings()
+    mqtt: MqttSettings = MqttSettings()
+    drift: DriftSettings = DriftSettings()
+    review: ReviewSettings = ReviewSettings()
 
 
 def load_settings(path: Path) -> Settings:
@@ -250,7 +332,7 @@ def load_settings(path: Path) -> Settings:
     try:
         settings = msgspec.convert(raw, Settings)
     except msgspec.ValidationError as error:
-        raise SettingsError(f"{path}: {_explain(str(error), raw)}") from error
+        raise SettingsError(f"{path}: {explain(str(error), raw, Settings, PATTERNS)}") from error
     for fault in _faults(settings):
         raise SettingsError(f"{path}: {fault}")
     return settings
@@ -269,6 +351,15 @@ def _faults(settings: Settings) -> Iterator[str]:
     lines = settings.output.lines
     if settings.output.kind == "gpio" and not lines:
         yield "output.line is missing; the kind gpio needs at least one [[output.line]]"
+    if settings.review.enabled and not settings.review.key:
+        yield "review.key is missing; name the owner's public key, which `make review-key` makes"
+    if settings.share.zone_file and not settings.share.socket:
+        yield "share.socket is missing; without it nobody can draw what share.zone_file keeps"
+    for key in ("web.listen", "mqtt.host"):
+        table, name = key.split(".")
+        if getattr(getattr(settings, table), name) and not settings.share.socket:
+            yield f"share.socket is missing; {key} shows what is told there"
+    yield from _web_faults(settings.web)
     named: list[tuple[str, LineSettings | InputSettings]] = [
         (f"output.line[{k}]", line) for k, line in enumerate(lines)
     ]
@@ -277,99 +368,24 @@ def _faults(settings: Settings) -> Iterator[str]:
         for key in ("line", "name", "kind"):
             value = getattr(other, key, None)
             if value is not None and value == getattr(one, key, None):
-                yield f"{second}.{key} is {_shown(value)}, as in {first}; give each its own"
+                yield f"{second}.{key} is {shown(value)}, as in {first}; give each its own"
 
 
-def polygon_fault(polygon: Sequence[Point]) -> str | None:
-    """What is wrong with a zone of corners (x, y) in fractions of the frame; None when nothing, or when it is empty."""
-    if not polygon:
-        return None
-    if len(polygon) < 3:
-        return f"has {len(polygon)} corner(s); it must have at least 3"
-    for x, y in polygon:
-        if not (0 <= x <= 1 and 0 <= y <= 1):
-            return f"has the corner {x:g}, {y:g}; x and y must be from 0 to 1, fractions of the frame"
-    if len(set(polygon)) < len(polygon):
-        return "names a corner twice; give each once, the last is joined to the first"
-    edges = list(zip(polygon, [*polygon[1:], polygon[0]], strict=True))
-    for one, other in combinations(edges, 2):
-        if not set(one) & set(other) and _meet(one, other):
-            return f"has edges that cross: {_text(one)} and {_text(other)}; give the corners in order around the zone"
-    area = abs(sum(x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in edges)) / 2
-    if area < LEAST_AREA:
-        return f"covers {area:.2g} of the frame; it must cover at least {LEAST_AREA:g}"
-    return None
-
-
-def _meet(one: Edge, other: Edge) -> bool:
-    """Whether two edges share a point."""
-    (a, b), (c, d) = one, other
-    near = all(min(a[k], b[k]) <= max(c[k], d[k]) and min(c[k], d[k]) <= max(a[k], b[k]) for k in (0, 1))
-    return near and _side(a, b, c) * _side(a, b, d) <= 0 and _side(c, d, a) * _side(c, d, b) <= 0
-
-
-def _side(a: Point, b: Point, c: Point) -> float:
-    """Positive when c lies left of the line from a to b, negative on the right, 0 on it."""
-    return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
-
-
-def _text(edge: Edge) -> str:
-    return " - ".join(f"({x:g}, {y:g})" for x, y in edge)
-
-
-def _explain(message: str, raw: dict[str, Any]) -> str:
-    """msgspec's message as ours: the key's dotted name, its value and what it must be."""
-    what, _, place = message.partition(" - at `$")
-    path = re.findall(r"[^.\[\]`]+", place)
-    value, wanted = _follow(path, raw)
-    name = place.rstrip("`").lstrip(".")
-    if missing := re.match(r"Object (contains unknown|missing required) field `(.*)`", what):
-        full_name = f"{name}.{missing[2]}".lstrip(".")
-        keys = ", ".join(field.encode_name for field in getattr(wanted, "fields", ()))
-        if missing[1] == "missing required":
-            return f"{full_name} is missing"
-        return f"{full_name} is no key of the settings; [{name}] has {keys}".replace("[]", "the file")
-    return f"{name} is {_shown(value)}; it must be {_describe(wanted)}"
-
-
-def _follow(path: list[str], raw: Any) -> tuple[Any, inspect.Type]:
-    """The value at a path such as ["output", "line", "0"], and the type that it should have."""
-    kind: inspect.Type = inspect.type_info(Settings)
-    for step in path:
-        raw = raw[int(step)] if isinstance(raw, list) else raw[step]
-        match kind:
-            case inspect.StructType(fields=fields):
-                kind = next(field.type for field in fields if field.encode_name == step)
-            case inspect.VarTupleType(item_type=item):
-                kind = item
-            case inspect.TupleType(item_types=items):
-                kind = items[int(step)]
-    return raw, kind
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f'"{value}"' if isinstance(value, str) else str(value)
-
-
-def _describe(kind: inspect.Type) -> str:
-    match kind:
-        case inspect.FloatType(ge=least, le=most):
-            return f"a number from {least:g} to {most:g}"
-        case inspect.IntType(ge=least, le=most):
-            return f"a whole number from {least} to {most}"
-        case inspect.LiteralType(values=values):
-            return f"one of {', '.join(sorted(map(str, values)))}"
-        case inspect.BoolType():
-            return "true or false"
-        case inspect.StrType(pattern=str(pattern)):
-            return PATTERNS[pattern]
-        case inspect.StrType(min_length=least):
-            return "a text, not empty" if least else "a text"
-        case inspect.TupleType(item_types=items):
-            return f"a list of {len(items)} numbers"
-        case inspect.VarTupleType(min_length=least):
-            return "a list, not empty" if least else "a list"
-        case _:
-            return "a table of keys"
+def _web_faults(web: WebSettings) -> Iterator[str]:
+    address, _, port = web.listen.rpartition(":")
+    if not web.listen:
+        return
+    try:
+        loopback = ip_address(address.strip("[]")).is_loopback
+    except ValueError:
+        yield f'web.listen is "{web.listen}"; {address} is no address'
+        return
+    if not 0 < int(port) < 65536:
+        yield f'web.listen is "{web.listen}"; a port is a number from 1 to 65535'
+    if bool(web.certificate) != bool(web.key):
+        yield "web.certificate and web.key go together; name both, or none"
+    if not (loopback or web.certificate):
+        yield (
+            f'web.listen is "{web.listen}", which others can reach; name web.certificate and web.key, or listen at '
+            "127.0.0.1 and reach it with `ssh -L`"
+        )

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:  # what only serves the page, the broker or metrics does without numpy's memory
+    import numpy as np
+    from numpy.typing import NDArray
 
-Rgb = NDArray[np.uint8]
+Rgb: TypeAlias = "NDArray[np.uint8]"
 """A picture: uint8, shape (height, width, 3), colour order red, green, blue."""
 
 WITHOUT_MASK, WITH_MASK, INCORRECT, UNKNOWN = "without_mask", "with_mask", "incorrect", "unknown"
@@ -142,6 +143,7 @@ class Signal(StrEnum):
     FORCED_OPEN = "FORCED_OPEN"  # the door was opened though nothing released it
     TAMPER = "TAMPER"  # the case was opened
     HEARTBEAT = "HEARTBEAT"  # a fresh decision stands; with the pattern "square" for an external watchdog
+    CONTESTED = "CONTESTED"  # somebody says that the last verdict was wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,13 +151,14 @@ class Inputs:
     """What the door's input lines say.
 
     door_open: its contact. exit: somebody asks to leave. override: a person with a key releases the door.
-    tamper: the case is open.
+    tamper: the case is open. wrong: somebody says that the last verdict was wrong.
     """
 
     door_open: bool = False
     exit: bool = False
     override: bool = False
     tamper: bool = False
+    wrong: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +168,8 @@ class Decision:
     time: of the frame it rests on, seconds.
     tracks: the faces that counted.
     signals: what holds beside the state.
+    size: of the frame, (width, height) in pixels.
+    stages: what the frame's time was spent on, (name, seconds) in their order; see `edge.laps`.
     """
 
     time: float
@@ -172,6 +177,8 @@ class Decision:
     reason: str
     tracks: tuple[Track, ...] = ()
     signals: frozenset[Signal] = frozenset()
+    size: tuple[int, int] = (1, 1)
+    stages: tuple[tuple[str, float], ...] = field(default=(), compare=False)
 
     @property
     def kind(self) -> tuple[object, ...]:

@@ -7,7 +7,8 @@ import msgspec
 import pytest
 
 from edge.errors import SettingsError
-from edge.settings import Condition, LineSettings, OutputSettings, Settings, load_settings, polygon_fault
+from edge.polygon import polygon_fault
+from edge.settings import Condition, LineSettings, OutputSettings, Settings, load_settings
 from edge.values import Signal, State
 
 EXAMPLE = Path(str(files("edge").joinpath("config.example.toml")))
@@ -78,7 +79,7 @@ def test_only_allow_lights_the_green_lamp_by_default():
         (
             "zones.height = 3",
             "zones is no key of the settings; the file has camera, model, zone, decision, door, schedule, health, "
-            "output, events, update",
+            "output, events, update, share, web, mqtt, drift, review",
         ),
         (
             'update.index = "http://fleet.example/index.json"',
@@ -109,7 +110,7 @@ def test_a_wrong_value_is_refused_with_its_key_and_range(refusal, text, message)
         (
             'name = "a"\nline = 3\non = ["OPEN"]',
             'output.line[0].on[0] is "OPEN"; '
-            "it must be one of ALLOW, CHECKING, DENY, FAULT, FORCED_OPEN, "
+            "it must be one of ALLOW, CHECKING, CONTESTED, DENY, FAULT, FORCED_OPEN, "
             "HEARTBEAT, HELD_OPEN, IDLE, RELEASE, REMINDER, TAMPER, UNKNOWN",
         ),
         ('name = "a"\nline = 3\non = []', "output.line[0].on is []; it must be a list, not empty"),

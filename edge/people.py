@@ -1,0 +1,129 @@
+"""What remains of each person who was at the door, when they have left: how the verdict went, how the face looked."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+
+from edge.preprocess import face_input, resize
+from edge.values import Decision, Frame, Rgb, Signal, State, Track
+
+REMEMBERED_SECONDS = 60.0
+"""Who has left so long ago can still be contested."""
+REMEMBERED = 16
+"""People who left and are remembered, at most."""
+NEARER = 1.05
+"""A face this much higher than at its best so far is a better picture of it."""
+CELLS = 64
+"""Pixels a side of the crop that brightness and sharpness are measured on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """How a person's face is cut out, see `preprocess.Framing`."""
+
+    size: int = 160
+    margin: float = 0.5
+
+
+CUT = Cut()
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One person's stay, from the first to the last frame in which the face counted.
+
+    id: of the track. label: its last, one of LABELS or UNKNOWN. score: of the track since then, averaged, 0 to 1.
+    height: of the face where it was highest, in fractions of the frame's. brightness, sharpness: then, see `measure`.
+    crop: the face then, uint8 (CUT.size, CUT.size, 3), cut as CUT says; None where nobody keeps it.
+    time: when it was seen last, seconds of the frames' clock.
+    """
+
+    id: int
+    label: str
+    score: float
+    height: float
+    brightness: float
+    sharpness: float
+    crop: Rgb | None
+    time: float
+
+
+Consumer = Callable[[Person, bool], None]
+"""Gets each person once they have left, with False; and with True as soon as somebody contests the verdict on them."""
+
+
+class People:
+    """An observer of decisions with their frames. keep_crops: whether a consumer wants the pictures of the faces."""
+
+    def __init__(self, consumers: Sequence[Consumer], keep_crops: bool) -> None:
+        self._consumers = consumers
+        self._keep_crops = keep_crops
+        self._here: dict[int, _Stay] = {}
+        self._gone: deque[Person] = deque(maxlen=REMEMBERED)
+        self._contested = False
+
+    def __call__(self, decision: Decision, frame: Frame | None) -> None:
+        seen = {track.id: track for track in decision.tracks} if decision.state != State.FAULT else {}
+        # after a fault the tracks are counted anew
+        left = known(stay for number, stay in self._here.items() if number not in seen)
+        self._here = {number: self._here.get(number) or _Stay() for number in seen}
+        if frame is not None:
+            for number, track in seen.items():
+                self._here[number].see(track, frame, self._keep_crops)
+        self._gone.extend(left)
+        self._tell(left, False)
+        self._contest(Signal.CONTESTED in decision.signals, decision.time)
+
+    def _contest(self, contested: bool, now: float) -> None:
+        if contested and not self._contested:
+            gone = [person for person in self._gone if now - person.time <= REMEMBERED_SECONDS]
+            self._tell([*gone, *known(self._here.values())], True)
+        self._contested = contested
+
+    def _tell(self, people: Sequence[Person], contested: bool) -> None:
+        for person in people:
+            for consumer in self._consumers:
+                consumer(person, contested)
+
+
+@dataclass(slots=True)
+class _Stay:
+    """What is known of somebody who is still here."""
+
+    best: Person | None = None
+    total: float = 0.0
+    frames: int = 0
+
+    def see(self, track: Track, frame: Frame, keep_crop: bool) -> None:
+        if self.best and self.best.label != track.label:
+            self.total = self.frames = 0
+        self.total += track.score
+        self.frames += 1
+        height = track.box.height / frame.rgb.shape[0]
+        if self.best is None or height > NEARER * self.best.height:
+            crop = face_input(frame.rgb, track.box, CUT)
+            kept = crop if keep_crop else None
+            self.best = Person(track.id, "", 0.0, height, *measure(crop), kept, track.last_seen)
+        self.best = replace(self.best, label=track.label, time=track.last_seen)
+
+    def person(self) -> Person | None:
+        """None for somebody of whom no frame was seen."""
+        return self.best and replace(self.best, score=self.total / self.frames)
+
+
+def known(stays: Iterable[_Stay]) -> list[Person]:
+    return [person for stay in stays if (person := stay.person()) is not None]
+
+
+def measure(crop: Rgb) -> tuple[float, float]:
+    """Brightness and sharpness of a face, uint8 (S, S, 3), cut as CUT says.
+
+    Brightness: the mean of its grey, 0 to 1. Sharpness: the standard deviation of the Laplacian of its grey, 0 to 255,
+    at CELLS x CELLS pixels, so that the size of the crop does not count.
+    """
+    grey = cv2.cvtColor(resize(crop, CELLS, CELLS), cv2.COLOR_RGB2GRAY)
+    return float(grey.mean()) / 255, float(cv2.Laplacian(grey, cv2.CV_32F).std())
