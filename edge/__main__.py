@@ -1,4 +1,4 @@
-"""The command `maskgate`: detect, run, safe, replay, log, bundle and doctor."""
+"""The command `maskgate`: detect, run, serve, safe, replay, log, bundle, drift and doctor."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"maskgate {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_add_detect, _add_run, _add_safe, _add_replay, _add_log, _add_bundles, _add_doctor):
+    for add in (_add_detect, _add_run, _add_serve, _add_safe, _add_replay, _add_log, _add_bundles, _add_doctor):
         add(commands)
     return parser
 
@@ -63,6 +63,12 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     _add_settings(command)
     _add_bundle(command)
     command.set_defaults(command=_run)
+
+
+def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser("serve", help="the status page, /metrics and MQTT, beside a daemon; until stopped")
+    _add_settings(command)
+    command.set_defaults(command=_serve)
 
 
 def _add_safe(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -159,6 +165,13 @@ def _run(arguments: argparse.Namespace) -> int:
         model = msgspec.structs.replace(settings.model, bundle=str(arguments.bundle))
         settings = msgspec.structs.replace(settings, model=model)
     run(settings)
+    return 0
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    from edge.serve.command import serve
+
+    serve(_settings(arguments))
     return 0
 
 

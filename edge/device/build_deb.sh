@@ -16,7 +16,7 @@ source=$build/source
 tree=$source/tree/opt/maskgate
 pythons=(3.11 3.13)
 # what LiteRT wants for converting and for other runtimes, but does not import to run a network
-unused=(backports-strenum flatbuffers ml-dtypes protobuf tqdm typing-extensions)
+unused=(backports-strenum flatbuffers ml-dtypes protobuf tqdm)
 
 die() {
   echo "error: $*" >&2
@@ -125,7 +125,7 @@ pin() {
   for version in "${pythons[@]}"; do
     rm -rf "$build/wheels-$version"
     # shellcheck disable=SC2086  # several words
-    uv pip compile pyproject.toml --constraints $here/constraints.txt --python-version "$version" --no-annotate \
+    uv pip compile pyproject.toml --extra web --extra fleet --constraints $here/constraints.txt --python-version "$version" --no-annotate \
       --python-platform aarch64-manylinux_2_31 --only-binary :all: --no-header --no-emit-index-url $leave_out --quiet \
       >"$build/requirements.txt"
     pip_arm64 "$version" download --dest "$build/wheels-$version" --requirement "$build/requirements.txt"
