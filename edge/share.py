@@ -174,8 +174,9 @@ def _seen(track: Track, size: tuple[int, int]) -> Seen:
     width, height = size
     box = track.box
     fractions = box.x_min / width, box.y_min / height, box.x_max / width, box.y_max / height
-    x_min, y_min, x_max, y_max = (round(edge, 4) for edge in fractions)
-    return Seen(track.id, (x_min, y_min, x_max, y_max), track.label, round(track.score, 3))
+    # numpy's numbers are no JSON
+    x_min, y_min, x_max, y_max = (round(float(edge), 4) for edge in fractions)
+    return Seen(track.id, (x_min, y_min, x_max, y_max), track.label, round(float(track.score), 3))
 
 
 def _listen(path: Path) -> socket.socket:

@@ -199,12 +199,16 @@ import sys
 from pathlib import Path
 from tests.edge.rig import LINES, QUICK, ColourJudge
 from edge.daemon import run_with
-from edge.settings import CameraSettings, DoorSettings, EventSettings, OutputSettings, Settings, ZoneSettings
+from edge.settings import (
+    CameraSettings, DoorSettings, DriftSettings, EventSettings, OutputSettings, Settings, ShareSettings, ZoneSettings
+)
 folder = Path(sys.argv[1])
 settings = Settings(
     camera=CameraSettings(source=str(folder / "door.avi")), decision=QUICK, zone=ZoneSettings(still_seconds=600.0),
     door=DoorSettings(release_seconds=0.0), events=EventSettings(file=str(folder / "events.jsonl")),
     output=OutputSettings(file=str(folder / "outputs.jsonl"), lines=LINES),
+    share=ShareSettings(socket=str(folder / "door.sock"), zone_file=str(folder / "zone.json")),
+    drift=DriftSettings(file=str(folder / "drift.json")),
 )
 run_with(ColourJudge(), settings)
 """

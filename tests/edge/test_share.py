@@ -3,6 +3,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from edge.bulletin import LONGEST, About, Answer, Bulletin, Contest, View, read_told, write
@@ -57,6 +58,13 @@ def test_a_follower_is_told_of_the_daemon_and_of_each_decision(tmp_path):
     (face,) = told.faces
     assert (face.id, face.box, face.label, face.score) == (7, (0.1, 0.1, 0.5, 0.5), WITH_MASK, 0.988)
     assert told.late > 0
+
+
+def test_numbers_of_numpy_are_told_like_others(tmp_path):
+    track = replace(DECISION.tracks[0], box=Box(*np.float64([64, 48, 320, 240])), score=np.float32(0.5))
+    with sharing(tmp_path / "door.sock") as share, following(tmp_path / "door.sock") as channel:
+        share(replace(DECISION, tracks=(track,)))
+        assert heard(channel, Bulletin).faces[0].box == (0.1, 0.1, 0.5, 0.5)
 
 
 def test_numbers_count_on_while_nobody_follows(tmp_path):
