@@ -50,6 +50,7 @@ from convert.parts import (
     measured_together,
     shipped_locator,
 )
+from convert.reference import add_reference
 from convert.report import report
 from edge.contract import DEFAULT_BUNDLES, Bundle, load_bundle
 from edge.errors import BundleError, InputError, MaskgateError, ModelError
@@ -164,6 +165,7 @@ def fill(folder: Path, title: Title, options: argparse.Namespace) -> list[str]:
     if fallen and not options.force:
         return [*fallen, "it falls below the shipped bundle; --force makes it all the same, and says so in it"]
     contract = add_golden(Bundle(folder, msgspec.structs.replace(bundle.contract, forced=fallen)))
+    contract = add_reference(Bundle(folder, contract), split.validation)
     evaluation = evaluated(Bundle(folder, contract), source, options)
     pages = {
         REPORT_FILE: report(contract, locator, classifier, figures, beside, evaluation),

@@ -44,7 +44,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"maskgate {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_add_detect, _add_run, _add_serve, _add_safe, _add_replay, _add_log, _add_bundles, _add_doctor):
+    daily = _add_detect, _add_run, _add_serve, _add_safe, _add_replay
+    for add in (*daily, _add_log, _add_bundles, _add_drift, _add_doctor):
         add(commands)
     return parser
 
@@ -127,6 +128,21 @@ def _add_bundles(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add("watch", "watch what is on trial, and go back if the door does worse")
 
 
+def _add_drift(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    about = "how unlike the normal ones the people at the door are, and what is normal"
+    command = commands.add_parser("drift", help=about, description=f"{about[0].upper()}{about[1:]}.")
+    command.add_argument(
+        "action",
+        nargs="?",
+        choices=("show", "accept"),
+        default="show",
+        help="show each index (the default; exit code 1 on an alarm), or accept the last days' people as normal",
+    )
+    command.add_argument("--days", type=int, default=7, metavar="N", help="how many to accept, 1 to 31; default 7")
+    _add_settings(command)
+    command.set_defaults(command=_drift)
+
+
 def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     command = commands.add_parser("doctor", help="say what is wrong with this device, and how to mend it")
     _add_settings(command)
@@ -193,6 +209,12 @@ def _bundle(arguments: argparse.Namespace) -> int:
     from edge.update.command import bundle
 
     return bundle(arguments)
+
+
+def _drift(arguments: argparse.Namespace) -> int:
+    from edge.drift_command import drift
+
+    return drift(arguments)
 
 
 def _doctor(arguments: argparse.Namespace) -> int:

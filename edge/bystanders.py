@@ -13,6 +13,7 @@ from edge.announce import Apart, Observer, ServiceStatus, Terminal
 from edge.bulletin import About, Drift
 from edge.contract import Bundle
 from edge.door import Check
+from edge.drift import DriftWatch, read_reference
 from edge.events import open_events
 from edge.people import Consumer, People
 from edge.remote import Remote
@@ -30,10 +31,12 @@ class Bystanders:
         self, settings: Settings, bundle: Bundle | None = None, runs_on: Callable[[], str] = lambda: ""
     ) -> None:
         self._settings = settings
+        self._bundle = bundle
         self._contract = bundle.contract if bundle else None
         self._runs_on = runs_on
         self._started = time.monotonic()
         self._brightness: Callable[[], float] = lambda: 0.0
+        self._drift: Callable[[], Drift] = Drift
         share = settings.share
         self.zone = Zone(settings.zone, Path(share.zone_file) if share.zone_file else None)
         self.remote = Remote(settings, self.zone)
@@ -70,7 +73,15 @@ class Bystanders:
         return [stack.enter_context(Apart(share)), stack.enter_context(Apart(view, newest=True))]
 
     def _consumers(self, stack: ExitStack) -> list[Consumer]:
-        return []
+        """Who learns of each person that was here; they end after the last one."""
+        consumers: list[Consumer] = []
+        if self._settings.drift.file and self._bundle is not None:
+            drift = self._settings.drift
+            watch = DriftWatch(Path(drift.file), self.name, read_reference(self._bundle), drift.alarm_above)
+            stack.callback(watch.save)
+            self._drift = watch.report
+            consumers.append(watch)
+        return consumers
 
     def about(self, missed: int) -> About:
         """What is told of the daemon. missed: messages that followers did not take."""
@@ -91,5 +102,5 @@ class Bystanders:
             brightness=self._brightness(),
             review=settings.review.enabled,
             missed=missed,
-            drift=Drift(),
+            drift=self._drift(),
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edge.contract import load_bundle
 from edge.drift import DriftWatch, Reference, accept, accepted_file, read_accepted, read_kept, read_reference
-from edge.errors import InputError
+from edge.errors import SettingsError
 from edge.settings import Settings
 from edge.update import CONFIG, STORE
 from edge.update.store import installed_settings
@@ -27,7 +27,7 @@ def drift(arguments: argparse.Namespace) -> int:
         arguments.config = arguments.config or (CONFIG if CONFIG.is_file() else None)
     settings = installed_settings(arguments.store, arguments.config)
     if not settings.drift.file:
-        raise InputError("drift.file is not set, so nobody counts; name a file there")
+        raise SettingsError("drift.file is not set, so nobody counts; name a file there")
     file = Path(settings.drift.file)
     return _accept(file, arguments.days) if arguments.action == "accept" else _show(file, settings)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -15,6 +16,8 @@ REMEMBERED_SECONDS = 60.0
 """Who has left so long ago can still be contested."""
 REMEMBERED = 16
 """People who left and are remembered, at most."""
+PASSING_SECONDS = 0.7
+"""Who was there for less passed by: no verdict was to be had, and nobody asked for one."""
 NEARER = 1.05
 """A face this much higher than at its best so far is a better picture of it."""
 CELLS = 64
@@ -34,7 +37,7 @@ CUT = Cut()
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """One person's stay, from the first to the last frame in which the face counted.
+    """One person's stay of PASSING_SECONDS and more, from the first to the last frame in which the face counted.
 
     id: of the track. label: its last, one of LABELS or UNKNOWN. score: of the track since then, averaged, 0 to 1.
     height: of the face where it was highest, in fractions of the frame's. brightness, sharpness: then, see `measure`.
@@ -69,7 +72,7 @@ class People:
     def __call__(self, decision: Decision, frame: Frame | None) -> None:
         seen = {track.id: track for track in decision.tracks} if decision.state != State.FAULT else {}
         # after a fault the tracks are counted anew
-        left = known(stay for number, stay in self._here.items() if number not in seen)
+        left = [person for number, stay in self._here.items() if number not in seen and (person := stay.person())]
         self._here = {number: self._here.get(number) or _Stay() for number in seen}
         if frame is not None:
             for number, track in seen.items():
@@ -81,7 +84,8 @@ class People:
     def _contest(self, contested: bool, now: float) -> None:
         if contested and not self._contested:
             gone = [person for person in self._gone if now - person.time <= REMEMBERED_SECONDS]
-            self._tell([*gone, *known(self._here.values())], True)
+            here = [person for stay in self._here.values() if (person := stay.person())]
+            self._tell([*gone, *here], True)
         self._contested = contested
 
     def _tell(self, people: Sequence[Person], contested: bool) -> None:
@@ -94,6 +98,7 @@ class People:
 class _Stay:
     """What is known of somebody who is still here."""
 
+    since: float = math.inf
     best: Person | None = None
     total: float = 0.0
     frames: int = 0
@@ -101,6 +106,7 @@ class _Stay:
     def see(self, track: Track, frame: Frame, keep_crop: bool) -> None:
         if self.best and self.best.label != track.label:
             self.total = self.frames = 0
+        self.since = min(self.since, track.last_seen)
         self.total += track.score
         self.frames += 1
         height = track.box.height / frame.rgb.shape[0]
@@ -111,19 +117,19 @@ class _Stay:
         self.best = replace(self.best, label=track.label, time=track.last_seen)
 
     def person(self) -> Person | None:
-        """None for somebody of whom no frame was seen."""
-        return self.best and replace(self.best, score=self.total / self.frames)
-
-
-def known(stays: Iterable[_Stay]) -> list[Person]:
-    return [person for stay in stays if (person := stay.person()) is not None]
+        """None for somebody who passes by, or of whom no frame was seen."""
+        if self.best is None or self.best.time - self.since < PASSING_SECONDS:
+            return None
+        return replace(self.best, score=self.total / self.frames)
 
 
 def measure(crop: Rgb) -> tuple[float, float]:
     """Brightness and sharpness of a face, uint8 (S, S, 3), cut as CUT says.
 
     Brightness: the mean of its grey, 0 to 1. Sharpness: the standard deviation of the Laplacian of its grey, 0 to 255,
-    at CELLS x CELLS pixels, so that the size of the crop does not count.
+    with the crop at CELLS x CELLS pixels, so that its size does not count. Both of the middle alone: what is around the
+    face would hide the colour of a mask.
     """
     grey = cv2.cvtColor(resize(crop, CELLS, CELLS), cv2.COLOR_RGB2GRAY)
-    return float(grey.mean()) / 255, float(cv2.Laplacian(grey, cv2.CV_32F).std())
+    face = slice(CELLS // 4, CELLS - CELLS // 4)
+    return float(grey[face, face].mean()) / 255, float(cv2.Laplacian(grey, cv2.CV_32F)[face, face].std())

@@ -41,6 +41,8 @@ LEAST_FREE = 64_000_000
 DAY = 86_400.0
 BURST = 10.0
 """Unsure faces in a row at least, before they are spread over the days."""
+ASPECT = 0.78
+"""Width of a face's box over its height, as the locator draws it."""
 SAME_SECONDS = 90.0
 """Tracks of one number, seen last within this time, are one person's, whose face is not kept a second time."""
 TIDY_SECONDS = 600.0
@@ -196,9 +198,12 @@ def kept(person: Person, crop: Rgb, contested: bool, at: float) -> Kept:
 
 
 def face_in(size: int) -> Box:
-    """Where the face is in a square crop cut as CUT says, in pixels of the crop; as high as its longer side."""
+    """Where the face is in a square crop cut as CUT says, in pixels of the crop.
+
+    Only its longer side is known, which is a face's height; so it is as wide as faces are.
+    """
     middle, half = size / 2, size / (1 + 2 * CUT.margin) / 2
-    return Box(middle - half, middle - half, middle + half, middle + half)
+    return Box(middle - ASPECT * half, middle - half, middle + ASPECT * half, middle + half)
 
 
 def seal(face: Kept, key: X25519PublicKey) -> bytes:

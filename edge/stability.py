@@ -17,8 +17,8 @@ from edge.people import Person
 from edge.values import UNKNOWN
 
 GROUPS = 6
-SURE = 4.265
-"""Standard deviations that chance exceeds once in 100,000 times."""
+CHANCE = (0.0, 19.51, 23.03, 25.90, 28.47, 30.86)
+"""What a chi-squared value of 0 to 5 degrees of freedom exceeds once in 100,000 times."""
 
 Counts = dict[str, list[int]]
 """People by quantity and bin."""
@@ -115,15 +115,7 @@ def stability_index(normal: Sequence[int], found: Sequence[int]) -> float:
     before, now = before / before.sum(), now / now.sum()
     index = float(((now - before) * np.log(now / before)).sum())
     freedom, noise = len(now) - 1, 1 / sum(normal) + 1 / sum(found)
-    return max(0.0, index - freedom * noise) if index > chance(freedom) * noise else 0.0
-
-
-def chance(freedom: int) -> float:
-    """What a chi-squared value of so many degrees of freedom exceeds once in 100,000 times (Wilson and Hilferty)."""
-    if freedom == 0:
-        return 0.0
-    part = 2 / (9 * freedom)
-    return freedom * float((1 - part + SURE * math.sqrt(part)) ** 3)
+    return max(0.0, index - freedom * noise) if index > CHANCE[freedom] * noise else 0.0
 
 
 def _mean_bin(counts: Sequence[int]) -> float:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
+from edge.disk import replace_file
 from edge.polygon import polygon_fault
 from edge.settings import Fraction, Point, ZoneSettings
 
@@ -40,13 +40,8 @@ class Zone:
         if (fault := polygon_fault(polygon)) is not None:
             return f"the zone {fault}"
         drawn = Drawn(tuple(polygon), min_face_height)
-        part = self._file.with_name(self._file.name + ".part")
         try:
-            with part.open("wb") as file:
-                file.write(msgspec.json.encode(drawn))
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(part, self._file)
+            replace_file(self._file, msgspec.json.encode(drawn))
         except OSError as error:
             return f"{self._file}: the zone cannot be kept ({error.strerror})"
         self._use(drawn)

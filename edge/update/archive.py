@@ -15,8 +15,8 @@ from typing import Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from edge.disk import write_file
 from edge.errors import BundleError
-from edge.update.disk import write_file
 from edge.update.signature import LARGEST, MOST_FILES, SIGNATURE_FILE, Manifest, parse, prove
 
 BLOCK, CHUNK = tarfile.BLOCKSIZE, 64 * 1024

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import msgspec
 
+from edge.disk import rename, replace_file, sync_folder, write_file
 from edge.errors import BundleError, InputError
-from edge.update.disk import rename, replace_file, sync_folder, write_file
 from edge.update.signature import SIGNATURE_FILE, Manifest, read_folder
 from edge.update.store import KINDS, STATE_FILE, Kind, Rollback, Shelf, State, Trial
 

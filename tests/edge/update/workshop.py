@@ -47,7 +47,7 @@ def models(version: int = 5, name: str = "maskgate", **changes: object) -> dict[
     contract = msgspec.to_builtins(load_bundle().contract) | {"name": name, "version": version}
     contract["locator"] |= parts["locator.tflite"] | {"edgetpu": None}
     contract["classifier"] |= parts["classifier.tflite"] | {"edgetpu": None}
-    contract["golden"] = parts["golden.npz"]
+    contract |= {"golden": parts["golden.npz"], "reference": None}
     return {"bundle.json": msgspec.json.encode(contract | changes)} | files
 
 

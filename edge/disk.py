@@ -20,8 +20,14 @@ def write_file(file: Path, chunks: Iterable[bytes]) -> None:
         os.close(descriptor)
 
 
-def replace_file(file: Path, content: bytes, temporary: Path) -> None:
-    """Give a file new content at one blow; `temporary`: a name on the same disk, not taken."""
+def replace_file(file: Path, content: bytes, temporary: Path | None = None) -> None:
+    """Give a file new content at one blow. Raises OSError; then the old content is still there.
+
+    temporary: a name on the same disk, not taken; by default beside the file, and what an earlier try left there goes.
+    """
+    if temporary is None:
+        temporary = file.with_name(f"{file.name}.part")
+        temporary.unlink(missing_ok=True)
     write_file(temporary, [content])
     os.replace(temporary, file)
     sync_folder(file.parent)
