@@ -8,6 +8,7 @@ programs share.
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 import msgspec
@@ -48,6 +49,11 @@ class Bulletin(msgspec.Struct, frozen=True, tag="bulletin"):
     signals: tuple[str, ...] = ()
     faces: tuple[Seen, ...] = ()
     stages: dict[str, float] = {}
+
+    @property
+    def kind(self) -> tuple[str, str]:
+        """State, and a fault's reason but for its numbers: bulletins of one kind in a row are one event."""
+        return self.state, re.sub(r"[0-9.]+", "#", self.reason) if self.state == "FAULT" else ""
 
 
 class Drift(msgspec.Struct, frozen=True):

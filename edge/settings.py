@@ -359,6 +359,9 @@ def _faults(settings: Settings) -> Iterator[str]:
         table, name = key.split(".")
         if getattr(getattr(settings, table), name) and not settings.share.socket:
             yield f"share.socket is missing; {key} shows what is told there"
+    mqtt = settings.mqtt
+    if mqtt.user and not mqtt.tls and mqtt.host not in ("localhost", "127.0.0.1", "::1"):
+        yield f'mqtt.tls is false; the password of mqtt.user "{mqtt.user}" would pass in the clear'
     yield from _web_faults(settings.web)
     named: list[tuple[str, LineSettings | InputSettings]] = [
         (f"output.line[{k}]", line) for k, line in enumerate(lines)

@@ -32,9 +32,12 @@ def serve(settings: Settings) -> None:
 
 async def _run(settings: Settings) -> None:
     """Until one of the tasks ends, which is the one that waits for a signal, or one that fails."""
+    stopped = asyncio.Event()
+    for number in STOP_SIGNALS:
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     listeners: list[Listener] = []
     follower = Follower(Path(settings.share.socket), listeners)
-    tasks: list[Task] = [_signalled, follower.run]
+    tasks: list[Task] = [stopped.wait, follower.run]
     if settings.web.listen:
         tasks += _web(settings, follower, listeners)
     if settings.mqtt.host:
@@ -46,13 +49,6 @@ async def _run(settings: Settings) -> None:
     await asyncio.gather(*rest, return_exceptions=True)
     for each in done:
         each.result()
-
-
-async def _signalled() -> None:
-    came = asyncio.Event()
-    for number in STOP_SIGNALS:
-        asyncio.get_running_loop().add_signal_handler(number, came.set)
-    await came.wait()
 
 
 def _web(settings: Settings, follower: Follower, listeners: list[Listener]) -> list[Task]:

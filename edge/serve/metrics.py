@@ -116,7 +116,7 @@ class Counts:
     def add(self, bulletin: Bulletin, before: Bulletin | None) -> None:
         """Count a bulletin. What this version does not know is not counted."""
         _count(self._decisions, bulletin.state)
-        if before is None or _kind(bulletin) != _kind(before):
+        if before is None or bulletin.kind != before.kind:
             _count(self._changes, bulletin.state)
             if bulletin.state == State.FAULT:
                 _count(self._faults, fault_kind(bulletin.reason))
@@ -195,11 +195,6 @@ class Present:
 def _count(counters: dict[str, Counter], name: str) -> None:
     if counter := counters.get(name):
         counter.inc()
-
-
-def _kind(bulletin: Bulletin) -> tuple[str, str]:
-    """Bulletins of one kind are one event: the state, and a fault's reason but for its numbers."""
-    return bulletin.state, re.sub(r"[0-9.]+", "#", bulletin.reason) if bulletin.state == State.FAULT else ""
 
 
 def _version(bundle: str) -> float:

@@ -200,3 +200,61 @@ def test_a_plain_polygon_is_a_zone(polygon):
 )
 def test_a_polygon_that_is_no_zone_is_told_why(polygon, fault):
     assert fault in polygon_fault(polygon)
+
+
+SHARED = '[share]\nsocket = "s"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[web]\nlisten = "127.0.0.1:80"', "share.socket is missing; web.listen shows what is told there"),
+        ('[mqtt]\nhost = "broker"', "share.socket is missing; mqtt.host shows what is told there"),
+        ('[share]\nzone_file = "z"', "share.socket is missing; without it nobody can draw what share.zone_file keeps"),
+        (
+            SHARED + '[web]\nlisten = "somewhere:80"',
+            'web.listen is "somewhere:80"; it must be an address and a port, "127.0.0.1:8080" or "[::1]:8080", or ""',
+        ),
+        (SHARED + '[web]\nlisten = "300.0.0.1:80"', 'web.listen is "300.0.0.1:80"; 300.0.0.1 is no address'),
+        (
+            SHARED + '[web]\nlisten = "127.0.0.1:70000"',
+            'web.listen is "127.0.0.1:70000"; a port is a number from 1 to 65535',
+        ),
+        (
+            SHARED + '[web]\nlisten = "[::]:80"',
+            'web.listen is "[::]:80", which others can reach; name web.certificate and web.key, or listen at '
+            "127.0.0.1 and reach it with `ssh -L`",
+        ),
+        (
+            SHARED + '[web]\nlisten = "127.0.0.1:80"\nkey = "k.pem"',
+            "web.certificate and web.key go together; name both, or none",
+        ),
+        (
+            SHARED + '[mqtt]\nhost = "broker"\nuser = "door1"\ntls = false',
+            'mqtt.tls is false; the password of mqtt.user "door1" would pass in the clear',
+        ),
+        ('[mqtt]\ndevice = "a/b"', 'mqtt.device is "a/b"; it must be letters, digits, _ and -, 64 at most'),
+        (
+            "[review]\nenabled = true",
+            "review.key is missing; name the owner's public key, which `make review-key` makes",
+        ),
+    ],
+)
+def test_what_others_may_see_is_refused_where_it_cannot_be_or_is_not_safe(refusal, text, message):
+    assert refusal(text) == message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[web]\nlisten = "127.0.0.1:80"',
+        '[web]\nlisten = "[::1]:80"',
+        '[web]\nlisten = "0.0.0.0:443"\ncertificate = "c.pem"\nkey = "k.pem"',
+        '[mqtt]\nhost = "localhost"\nuser = "door1"\ntls = false',
+        '[mqtt]\nhost = "broker"\ntls = false',
+    ],
+)
+def test_what_is_safe_to_show_is_taken(tmp_path, text):
+    file = tmp_path / "door.toml"
+    file.write_text(SHARED + text)
+    assert load_settings(file).share.socket == "s"
