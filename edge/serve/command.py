@@ -55,18 +55,20 @@ def _web(settings: Settings, follower: Follower, listeners: list[Listener]) -> l
     try:
         from edge.serve.metrics import Metrics
         from edge.serve.today import Today
-        from edge.serve.web.access import new_token
+        from edge.serve.web.access import METRICS_FILE, new_token
         from edge.serve.web.app import make_app
-        from edge.serve.web.server import server
+        from edge.serve.web.server import address, server
     except ModuleNotFoundError as error:
         raise _missing("web.listen", error, "web") from error
     folder = Path(settings.web.folder)
     if token := new_token(folder):
         print(f"maskgate: the token of the status page, told this once only: {token}", flush=True)
+    if token := new_token(folder, METRICS_FILE):
+        print(f"maskgate: the token for /metrics alone, told this once only: {token}", flush=True)
     metrics, today = Metrics(), Today(folder / "today.json")
     listeners += [metrics, today]
     page = server(make_app(settings, follower, today, metrics), settings.web)
-    channel = _listen(settings.web.listen)
+    channel = _listen(*address(settings.web.listen))
     return [lambda: page.serve([channel]), today.run]
 
 
@@ -80,19 +82,19 @@ def _mqtt(settings: Settings, follower: Follower, listeners: list[Listener]) -> 
     return [mqtt.run]
 
 
-def _listen(listen: str) -> socket.socket:
+def _listen(host: str, port: int) -> socket.socket:
     """Bound by ourselves, since uvicorn would only log what is wrong, and exit."""
-    host, _, port = listen.rpartition(":")
-    family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
-    channel = socket.socket(family, socket.SOCK_STREAM)
+    channel = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     try:
         channel.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        channel.bind((host.strip("[]"), int(port)))
+        channel.bind((host, port))
         channel.listen(WAITING)
     except OSError as error:
         channel.close()
-        raise InputError(f"web.listen {listen}: cannot be had ({error.strerror}); name another port") from error
-    print(f"maskgate: the status page is at {listen}", file=sys.stderr)
+        raise InputError(
+            f"web.listen {host}, port {port}: cannot be had ({error.strerror}); name another port"
+        ) from error
+    print(f"maskgate: the status page is at {host}, port {port}", file=sys.stderr)
     return channel
 
 

@@ -286,6 +286,23 @@ def test_the_service_runs_unprivileged(device, process):
     assert (facts["no_new_privileges"], facts["seccomp"]) == ("1", "2")
 
 
+def test_the_page_shows_what_is_decided_from_a_service_of_its_own(device):
+    facts = device("page")
+    assert facts["status"]["now"]["state"] == "ALLOW"
+    assert facts["status"]["about"]["bundle"].startswith("maskgate-")
+    assert 'maskgate_state{state="ALLOW"} 1.0' in facts["metrics"]
+    assert device("page_off")["Result"] == "success"
+
+
+def test_the_pages_service_has_neither_camera_nor_lines_nor_privileges(device):
+    facts = device("page")
+    assert facts["identity"]["user"] not in ("root", "maskgate")
+    assert "maskgate" in facts["identity"]["groups"]
+    assert not {"gpio", "video"} & set(facts["identity"]["groups"])
+    assert set(facts["identity"]["capabilities"].values()) == {"0" * 16}
+    assert not [name for name in facts["devices"] if name.startswith(("gpiochip", "video", "media"))]
+
+
 def test_the_service_is_refused_all_that_is_not_its_business(device):
     attempts = device("sandbox")["attempts"]
     assert attempts

@@ -14,6 +14,7 @@ import stat
 import subprocess
 import threading
 import time
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,6 +25,13 @@ from edge.notify import notify
 
 CONFIG = Path("/etc/maskgate/door.toml")
 HOME = Path("/var/lib/maskgate")
+PAGE = """
+[share]
+socket = "/run/maskgate/door.sock"
+[web]
+listen = "127.0.0.1:8080"
+folder = "/var/lib/maskgate-serve"
+"""
 UNIT = "/usr/lib/systemd/system/maskgate.service"
 DROP_IN = Path("/run/systemd/system/maskgate.service.d/attempts.conf")
 
@@ -32,8 +40,8 @@ def systemctl(*arguments: str) -> None:
     subprocess.run(["systemctl", *arguments], check=True)
 
 
-def configure(chip: Chip, source: str) -> None:
-    CONFIG.write_text(settings(chip.label, source, "events.jsonl"))
+def configure(chip: Chip, source: str, more: str = "") -> None:
+    CONFIG.write_text(settings(chip.label, source, "events.jsonl") + more)
 
 
 def events(since: float) -> list[tuple[float, str, list[str], str]]:
@@ -49,15 +57,15 @@ def wait_for(state: str, since: float) -> float:
     return next(moment for moment, said, *_ in events(since) if said == state)
 
 
-def journal() -> str:
-    command = ["journalctl", "--no-pager", "--output", "short-monotonic", "--lines", "40", "--unit", "maskgate"]
+def journal(unit: str = "maskgate") -> str:
+    command = ["journalctl", "--no-pager", "--output", "short-monotonic", "--lines", "40", "--unit", unit]
     return subprocess.run(command, capture_output=True, text=True).stdout
 
 
-def properties() -> dict[str, str]:
-    """What systemd knows of the service."""
+def properties(unit: str = "maskgate") -> dict[str, str]:
+    """What systemd knows of a service."""
     wanted = "MainPID,NRestarts,ActiveState,Result,ExecMainStatus"
-    told = subprocess.run(["systemctl", "show", "maskgate", "--property", wanted], capture_output=True, text=True)
+    told = subprocess.run(["systemctl", "show", unit, "--property", wanted], capture_output=True, text=True)
     return dict(line.split("=", 1) for line in told.stdout.splitlines())
 
 
@@ -77,13 +85,28 @@ def identity(process: int) -> Facts:
     fields = dict(line.split(":\t", 1) for line in Path(f"/proc/{process}/status").read_text().splitlines())
     user, group = (int(fields[key].split()[0]) for key in ("Uid", "Gid"))
     return {
-        "user": pwd.getpwuid(user).pw_name,
-        "group": grp.getgrgid(group).gr_name,
-        "groups": sorted(grp.getgrgid(int(number)).gr_name for number in fields["Groups"].split()),
+        "user": user_name(user),
+        "group": group_name(group),
+        "groups": sorted(group_name(int(number)) for number in fields["Groups"].split()),
         "capabilities": {key: fields[key] for key in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")},
         "no_new_privileges": fields["NoNewPrivs"],
         "seccomp": fields["Seccomp"],
     }
+
+
+def user_name(number: int) -> str:
+    """The number itself for a user that systemd made up for a service."""
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)
+
+
+def group_name(number: int) -> str:
+    try:
+        return grp.getgrgid(number).gr_name
+    except KeyError:
+        return str(number)
 
 
 def boot(chip: Chip) -> Facts:
@@ -109,9 +132,9 @@ def security(chip: Chip) -> Facts:
     return {"stdout": result.stdout, "stderr": result.stderr}
 
 
-def start(chip: Chip, source: str, state: str) -> None:
+def start(chip: Chip, source: str, state: str, more: str = "") -> None:
     """The service anew with this camera, until it is in this state."""
-    configure(chip, source)
+    configure(chip, source, more)
     since = time.monotonic()
     systemctl("restart", "maskgate")
     wait_for(state, since)
@@ -131,6 +154,37 @@ def hit(number: int, find: Callable[[], int]) -> Callable[[Chip], Facts]:
         return facts | {"moment": moment, "before": before, "after": properties(), "journal": journal()}
 
     return check
+
+
+def page(chip: Chip) -> Facts:
+    """The status page's service starts with the daemon's, tells its token, and shows what is decided."""
+    start(chip, "/opt/door/pacing.avi", "ALLOW", PAGE)
+    wait_until(lambda: "once only" in journal("maskgate-serve"), lambda: journal("maskgate-serve"))
+    token = journal("maskgate-serve").partition("status page, told this once only: ")[2].split()[0]
+    told: Facts = {}
+
+    def shown() -> bool:
+        told.update(json.loads(ask("/status", token)))
+        return bool(told["connected"]) and told["now"] is not None
+
+    wait_until(shown, lambda: f"{told}; {journal('maskgate-serve')}")
+    process = int(properties("maskgate-serve")["MainPID"])
+    devices = sorted(file.name for file in Path(f"/proc/{process}/root/dev").iterdir())
+    metrics = ask("/metrics", token)
+    return {"status": told, "metrics": metrics, "identity": identity(process), "devices": devices}
+
+
+def ask(path: str, token: str) -> str:
+    request = urllib.request.Request(f"http://127.0.0.1:8080{path}", headers={"Authorization": f"Bearer {token}"})
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        return str(answer.read().decode())
+
+
+def page_off(chip: Chip) -> Facts:
+    """With settings that ask for no page, its service ends by itself when the daemon's is started anew."""
+    start(chip, "/opt/door/pacing.avi", "ALLOW")
+    wait_until(lambda: properties("maskgate-serve")["ActiveState"] == "inactive", lambda: journal("maskgate-serve"))
+    return properties("maskgate-serve")
 
 
 def camera_unplugged(chip: Chip) -> Facts:
@@ -177,6 +231,8 @@ def sandbox(chip: Chip) -> Facts:
 CHECKS: dict[str, Callable[[Chip], Facts]] = {
     "boot": boot,
     "security": security,
+    "page": page,
+    "page_off": page_off,
     "camera_unplugged": camera_unplugged,
     "sandbox": sandbox,
     "daemon_killed": hit(signal.SIGKILL, daemon),

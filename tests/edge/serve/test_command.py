@@ -63,7 +63,7 @@ class Serving:
 
     @property
     def token(self):
-        return re.search(r"only: (\S+)", self.told)[1]
+        return re.search(r"page.* only: (\S+)", self.told)[1]
 
     def ask(self, path, token):
         request = urllib.request.Request(
@@ -90,6 +90,14 @@ def test_the_page_and_the_metrics_tell_what_the_daemon_decided(serving):
         share(Decision(time.monotonic(), State.DENY, "1 face without_mask"))
         serving.wait(lambda: "without_mask" in serving.ask("/status", serving.token), process)
         assert 'maskgate_state{state="DENY"} 1.0' in serving.ask("/metrics", serving.token)
+
+
+def test_the_token_for_metrics_is_good_for_them_alone(serving):
+    with serving.running():
+        token = re.search(r"/metrics alone.* only: (\S+)", serving.told)[1]
+        assert "maskgate_state" in serving.ask("/metrics", token)
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            serving.ask("/status", token)
 
 
 def test_the_token_is_told_at_the_first_start_alone_and_not_kept(serving):
@@ -123,7 +131,7 @@ def test_a_port_that_is_taken_is_named(serving):
         other.listen()
         ran = serving.run()
     assert ran.returncode == 2
-    assert f"error: web.listen 127.0.0.1:{serving.port}: cannot be had (Address already in use)" in ran.stderr
+    assert f"error: web.listen 127.0.0.1, port {serving.port}: cannot be had (Address already in use)" in ran.stderr
 
 
 def test_plain_http_for_others_is_refused(serving):
