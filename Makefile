@@ -6,7 +6,7 @@ DATA ?=
 BENCHMARK ?=
 HOURS ?= 1
 
-.PHONY: help demo test test-slow test-device test-long soak check format train tune convert evaluate
+.PHONY: help demo test test-slow test-device test-long soak simulate canary check format train tune convert evaluate
 .PHONY: deb image flash deploy key sign clean
 
 help: ## what can be made
@@ -26,6 +26,12 @@ test-device: $(VENV)/.dev ## daemon, package, card image and updates on virtual 
 
 test-long: $(VENV)/.dev ## the first boot of flashed stock cards, upgrades of virtual devices: half an hour; as root
 	$(PY) -m pytest -m long tests/device
+
+simulate: $(VENV)/.dev ## DOORS=200: virtual doors on a mosquitto of their own: rate, delay, what one broker bears
+	$(PY) -m edge.fleet.simulate --ramp $(if $(DOORS),--doors $(DOORS))
+
+canary: $(VENV)/.dev ## a bundle that harms 10 % of 200 virtual doors is rolled out, and has to be stopped
+	$(PY) -m edge.fleet.simulate --canary
 
 soak: $(VENV)/.dev ## HOURS=1: run the daemon on a looped scene while everything goes wrong at random; did it ever lie?
 	$(PY) -m tests.soak --hours $(HOURS)

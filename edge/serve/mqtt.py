@@ -76,7 +76,7 @@ class Mqtt:
     """A listener to the daemon that tells a broker, for as long as `run` runs; a broker that is away delays nothing.
 
     ask: hands a request to the daemon; why it was refused, "" when it was done. temperature: degrees Celsius, None when
-    unknown. wall_clock: seconds since 1970. say: takes a line for people. Made and called in one thread.
+    unknown. wall_clock: seconds since 1970. stats_seconds: between two of those. say: takes a line for people. Made and called in one thread.
     Raises SettingsError for a host or ca_file that cannot be used.
     """
 
@@ -87,9 +87,11 @@ class Mqtt:
         password: str = "",
         temperature: Callable[[], float | None] = hottest,
         wall_clock: Callable[[], float] = time.time,
+        stats_seconds: float = STATS_SECONDS,
         say: Say = lambda text: print(f"maskgate: mqtt: {text}", file=sys.stderr),
     ) -> None:
         self.device = device_name(settings)
+        self._stats_seconds = stats_seconds
         self._ask, self._temperature, self._wall_clock, self._say = ask, temperature, wall_clock, say
         self._gate, self._tasks = Gate(say), set[asyncio.Task[None]]()
         self._since, self._changes, self._pace = self._now(), Counter[str](), Pace()
@@ -107,7 +109,7 @@ class Mqtt:
         try:
             while True:
                 self._link.start()
-                await asyncio.sleep(STATS_SECONDS)
+                await asyncio.sleep(self._stats_seconds)
                 for message in self._regular():
                     self._link.keep(message)
         finally:
@@ -145,7 +147,7 @@ class Mqtt:
         yield from self._description()
 
     def _regular(self) -> Iterator[Message]:
-        """What is told every STATS_SECONDS, so that who hears nothing knows that something is wrong."""
+        """What is told every `stats_seconds`, so that who hears nothing knows that something is wrong."""
         if self._told:
             yield self._message(STATE, self._told)
         if self._about:

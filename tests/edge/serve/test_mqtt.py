@@ -45,13 +45,14 @@ def heard(broker):
 class Served:
     """An Mqtt in a thread of its own. asked: of the daemon, which answers `answer`. said: lines for people."""
 
-    def __init__(self, port, password="", **settings):
+    def __init__(self, port, password="", stats_seconds=60.0, **settings):
         self.asked, self.answer, self.said = [], "", []
         self.mqtt = Mqtt(
             MqttSettings(host=HOST, port=port, device="door1", **({"tls": False} | settings)),
             self._ask,
             password,
             temperature=lambda: 51.5,
+            stats_seconds=stats_seconds,
             say=self.said.append,
         )
         self._bulletins = 0
@@ -150,9 +151,8 @@ def test_each_fault_is_told_once_and_the_door_stays_online(broker, heard):
         assert set(heard.at(at("availability"))[1:]) <= {"online"}
 
 
-def test_state_and_stats_come_again_and_again(broker, heard, monkeypatch):
-    monkeypatch.setattr(mqtt, "STATS_SECONDS", 0.1)
-    with Served(broker.port) as door:
+def test_state_and_stats_come_again_and_again(broker, heard):
+    with Served(broker.port, stats_seconds=0.1) as door:
         door.begin("IDLE", "ALLOW", "IDLE")
         heard.wait(lambda: len(heard.at(at("stats"))) > 5 and len(heard.at(at("state"))) > 5)
         stats = read(heard.last(at("stats")), Stats)
