@@ -7,7 +7,7 @@ BENCHMARK ?=
 HOURS ?= 1
 
 .PHONY: help demo test test-slow test-device test-long soak simulate canary check format train tune convert evaluate
-.PHONY: deb image flash deploy key sign clean
+.PHONY: bench bench-peers bench-instructions deb image flash deploy key sign clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -35,6 +35,15 @@ canary: $(VENV)/.dev ## a bundle that harms 10 % of 200 virtual doors is rolled 
 
 soak: $(VENV)/.dev ## HOURS=1: run the daemon on a looped scene while everything goes wrong at random; did it ever lie?
 	$(PY) -m tests.soak --hours $(HOURS)
+
+bench: $(VENV)/.dev ## how fast the daemon is here: tables, JSON and plots in build/bench/; BUSY=1: processor time
+	$(PY) -m edge.bench --hours $(HOURS) $(if $(BUSY),--busy)
+
+bench-peers: $(VENV)/.dev $(VENV)/.train ## beside Keras predict and others, pair by pair; AIZOO=FILE YUNET=FILE too
+	$(PY) -m train.evaluation.side_by_side $(if $(AIZOO),--aizoo '$(AIZOO)') $(if $(YUNET),--yunet '$(YUNET)')
+
+bench-instructions: $(VENV)/.dev ## instructions of one frame under valgrind, against the number kept; KEEP="why": keep it
+	$(PY) -m edge.bench.instructions $(if $(KEEP),--keep '$(KEEP)')
 
 check: $(VENV)/.dev ## formatting, lint, types and the layers of the imports
 	$(VENV)/bin/ruff format --check .

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import cv2
 
-from edge.values import INCORRECT, UNKNOWN, WITH_MASK, WITHOUT_MASK, Box, Decision, Judged, Rgb, State, Track
+from edge.values import INCORRECT, UNKNOWN, WITH_MASK, WITHOUT_MASK, Box, Decision, Judged, Rgb, State
 
 Colour = tuple[int, int, int]
 
@@ -33,7 +33,7 @@ def draw_faces(rgb: Rgb, faces: Sequence[Judged]) -> Rgb:
 
 def draw_decision(rgb: Rgb, decision: Decision) -> Rgb:
     """A copy of the frame, uint8 (H, W, 3), with the faces that counted, and below them the lamp, state and reason."""
-    picture = draw_tracks(rgb, decision.tracks)
+    picture = _draw_boxes(rgb, [(track.box, track.label, track.score) for track in decision.tracks])
     height, width = picture.shape[:2]
     bar = max(14, round(height / 12))
     cv2.rectangle(picture, (0, height - bar), (width, height), BLACK, cv2.FILLED)
@@ -42,15 +42,6 @@ def draw_decision(rgb: Rgb, decision: Decision) -> Rgb:
     text = decision.state.value + (f": {decision.reason}" if decision.reason else "")
     _write(picture, text, (round(bar * 1.1), middle), _fitting(text, bar * 0.4, width - round(bar * 1.3)), WHITE)
     return picture
-
-
-def draw_tracks(rgb: Rgb, tracks: Iterable[Track], scale: float = 1.0) -> Rgb:
-    """A copy of a frame, uint8 (H, W, 3), with boxes, labels and scores. scale: its size over that of the tracks'."""
-    return _draw_boxes(rgb, [(_scaled(track.box, scale), track.label, track.score) for track in tracks])
-
-
-def _scaled(box: Box, scale: float) -> Box:
-    return Box(*(edge * scale for edge in box))
 
 
 def _draw_boxes(rgb: Rgb, boxes: Iterable[tuple[Box, str, float]]) -> Rgb:

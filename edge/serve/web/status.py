@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from edge.bulletin import About, Bulletin
+from edge.bulletin import About, Bulletin, Seen
 from edge.serve.follow import Follower
 from edge.serve.temperature import hottest
 from edge.serve.today import Today
@@ -35,9 +35,18 @@ def status(
 
 
 def _now(bulletin: Bulletin, now: float) -> dict[str, Any]:
-    """age: seconds since the frame that it rests on."""
-    age = round(max(0.0, now - bulletin.time), 2)
-    return {"age": age, "state": bulletin.state, "reason": bulletin.reason, "signals": bulletin.signals}
+    """age: seconds since the frame that it rests on. faces: those that count; height in fractions of the picture's."""
+    return {
+        "age": round(max(0.0, now - bulletin.time), 2),
+        "state": bulletin.state,
+        "reason": bulletin.reason,
+        "signals": bulletin.signals,
+        "faces": [_face(face) for face in bulletin.faces],
+    }
+
+
+def _face(seen: Seen) -> dict[str, Any]:
+    return {"label": seen.label, "score": seen.score, "height": round(seen.box[3] - seen.box[1], 3)}
 
 
 def _about(about: About, now: float) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 // The camera's view, for whoever aims it: pictures while it is on, light, the zone and the smallest face.
 
 import {ask, call} from "/net.js";
-import {$, capital, percent, show, toast, write} from "/page.js";
+import {$, capital, percent, show, toast, worded, write} from "/page.js";
 import {Zone} from "/zone.js";
 
 const EVERY = 200;
@@ -22,6 +22,7 @@ export function showCamera(status) {
   if (!on) edit(false);
   else if (!editing) showZone();
   showLight(about?.brightness ?? 0);
+  write("counting", counting(status.now?.faces ?? []));
   poll();
 }
 
@@ -29,6 +30,12 @@ function why() {
   if (!about) return "The door's program does not answer; there is nothing to see.";
   if (!about.view) return "The view of this door is switched off for good, by share.view in its settings.";
   return "The view is off. Switch it on to aim the camera and to draw the zone; it goes off by itself.";
+}
+
+// The words to the boxes in the picture.
+function counting(faces) {
+  if (!faces.length) return "Nobody just now.";
+  return faces.map((face) => `${capital(worded(face.label))}, ${percent(face.score)} sure, face ${percent(face.height)} of the picture's height.`).join(" ");
 }
 
 const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;

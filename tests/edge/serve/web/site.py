@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from edge.bulletin import About, Bulletin, Drift, Request, SetZone, View
+from edge.bulletin import About, Bulletin, Drift, Request, Seen, SetZone, View
 from edge.serve.follow import AWAY, Follower
 from edge.serve.today import Today
 from edge.serve.web.access import METRICS_FILE, new_token
@@ -52,8 +52,15 @@ class Played(Follower):
     def connected(self) -> bool:
         return self.here
 
-    def say(self, state: str, reason: str = "", signals: tuple[str, ...] = (), age: float = 0.0) -> None:
-        self.bulletin = Bulletin(1, time.monotonic() - age, 0.02, state, reason, signals)
+    def say(
+        self,
+        state: str,
+        reason: str = "",
+        signals: tuple[str, ...] = (),
+        age: float = 0.0,
+        faces: tuple[Seen, ...] = (),
+    ) -> None:
+        self.bulletin = Bulletin(1, time.monotonic() - age, 0.02, state, reason, signals, faces)
         for listener in self._listeners:
             listener.bulletin(self.bulletin)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from edge.bulletin import Contest, Override, SetZone, View
+from edge.bulletin import Contest, Override, Seen, SetZone, View
 from edge.errors import InputError
 from edge.serve.follow import AWAY
 from edge.serve.web.app import make_app
@@ -148,6 +148,12 @@ def test_the_status_tells_the_door(site: Site, owner: TestClient) -> None:
     assert told["now"]["state"] == "ALLOW" and told["now"]["signals"] == ["RELEASE"] and 1.0 <= told["now"]["age"] < 9
     assert told["today"] == {"ALLOW": 1} and told["faults"] == []
     assert told["about"]["bundle"] == "maskgate-4" and told["about"]["view_left"] == 0
+
+
+def test_the_status_tells_the_faces_that_count(site: Site, owner: TestClient) -> None:
+    site.follower.say("DENY", faces=(Seen(1, (0.1, 0.2, 0.3, 0.45), "without_mask", 0.9),))
+    (face,) = owner.get("/status").json()["now"]["faces"]
+    assert face == {"label": "without_mask", "score": 0.9, "height": 0.25}
 
 
 def test_before_the_first_word_of_the_daemon_there_is_a_status(site: Site, owner: TestClient) -> None:

@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from skimage.data import astronaut
 
-from edge.bulletin import Contest, Drift, Override, SetZone, View
+from edge.bulletin import Contest, Drift, Override, Seen, SetZone, View
 from tests.edge.serve.web.site import Site
 
 pytestmark = pytest.mark.slow
@@ -223,6 +223,15 @@ def test_the_camera_is_off_until_it_is_asked_for_and_goes_off_again(open_page: O
     page.get_by_role("button", name="Switch off").click()
     expect(page.locator("#view")).to_be_hidden(timeout=AWHILE)
     assert site.follower.asked == [View(True), View(False)]
+
+
+def test_the_faces_in_the_picture_are_told_in_words(open_page: Open, site: Site) -> None:
+    site.follower.tell(view_until=time.monotonic() + 600)
+    page = open_page()
+    go(page, "Camera")
+    shows(page, "#counting", "Nobody just now.")
+    site.follower.say("DENY", faces=(Seen(1, (0.1, 0.2, 0.3, 0.45), "without_mask", 0.9),))
+    shows(page, "#counting", "Without a mask, 90\u00a0% sure, face 25\u00a0% of the picture's height.")
 
 
 def test_a_door_that_shows_no_pictures_says_so(open_page: Open, site: Site) -> None:
