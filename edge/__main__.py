@@ -1,4 +1,4 @@
-"""The command `maskgate`: detect, run, serve, safe, replay, log, bundle, drift and doctor."""
+"""The command `maskgate`: detect, run, serve, safe, replay, log, bundle, drift, bench and doctor."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"maskgate {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     daily = _add_detect, _add_run, _add_serve, _add_safe, _add_replay
-    for add in (*daily, _add_log, _add_bundles, _add_drift, _add_doctor):
+    for add in (*daily, _add_log, _add_bundles, _add_drift, _add_bench, _add_doctor):
         add(commands)
     return parser
 
@@ -143,6 +143,20 @@ def _add_drift(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     command.set_defaults(command=_drift)
 
 
+def _add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser("bench", help="measure how fast this device is, on pictures made by code")
+    command.add_argument("--json", action="store_true", help="for programs")
+    command.add_argument(
+        "--busy", action="store_true", help="count processor time, for a machine that does other things"
+    )
+    command.add_argument(
+        "--frames", type=int, default=200, metavar="N", help="of each size and number of faces; default 200"
+    )
+    command.add_argument("--threads", type=int, default=1, metavar="N", help="cores for each network; default 1")
+    _add_bundle(command)
+    command.set_defaults(command=_bench)
+
+
 def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     command = commands.add_parser("doctor", help="say what is wrong with this device, and how to mend it")
     _add_settings(command)
@@ -215,6 +229,12 @@ def _drift(arguments: argparse.Namespace) -> int:
     from edge.drift_command import drift
 
     return drift(arguments)
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    from edge.bench.command import bench
+
+    return bench(arguments)
 
 
 def _doctor(arguments: argparse.Namespace) -> int:

@@ -37,8 +37,8 @@ class Bulletin(msgspec.Struct, frozen=True, tag="bulletin"):
 
     number: counts up from 1 in one run of the daemon. time: of the frame. late: seconds from the frame to this message.
     state, signals, reason: as in `values.Decision`.
-    stages: seconds that the frame spent in each, in their order: "check", "locate", "crop", "classify", "decide",
-        "output".
+    stages: seconds that the frame spent in each, in their order: "check", "resize", "locate", "decode", "crop",
+        "classify", "decide", "output".
     """
 
     number: int

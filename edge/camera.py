@@ -29,6 +29,8 @@ CLOCKS_DIFFER = 60.0
 """A driver's time stamp that is further than this many seconds from the monotonic clock is of another clock."""
 
 Stamp = Callable[[float], float | None]
+Wants = Callable[[float], bool]
+"""Whether a frame taken then, in seconds, is wanted; one that is not is left out before it is decoded."""
 
 
 class Camera(Protocol):
@@ -43,7 +45,12 @@ class Camera(Protocol):
         ...
 
 
-def open_camera(settings: CameraSettings, paced: bool = True) -> Camera:
+def every(time: float) -> bool:
+    """All frames are wanted."""
+    return True
+
+
+def open_camera(settings: CameraSettings, paced: bool = True, wants: Wants = every) -> Camera:
     """The camera that the settings name, ready to give frames.
 
     paced: files give their frames in real time, on the clock of `time.monotonic`, as a camera would; else as fast as
@@ -51,18 +58,18 @@ def open_camera(settings: CameraSettings, paced: bool = True) -> Camera:
     """
     source = settings.source
     if source == "auto":
-        return _first_camera(settings)
+        return _first_camera(settings, wants=wants)
     if source == "picamera2":
-        return Picamera2Camera(_picamera2(), settings)
+        return Picamera2Camera(_picamera2(), settings, wants=wants)
     if source.startswith(("v4l2:", "/dev/")):
-        return V4l2Camera(device_path(source), settings)
-    return open_file(Path(source), paced)
+        return V4l2Camera(device_path(source), settings, wants=wants)
+    return open_file(Path(source), paced, wants)
 
 
-def open_file(path: Path, paced: bool = False) -> VideoFile | PictureFolder:
+def open_file(path: Path, paced: bool = False, wants: Wants = every) -> VideoFile | PictureFolder:
     """A video file or a folder of pictures as a camera. Raises InputError."""
     stamp = RealTime() if paced else own_time
-    return PictureFolder(path, stamp=stamp) if path.is_dir() else VideoFile(path, stamp)
+    return PictureFolder(path, stamp=stamp) if path.is_dir() else VideoFile(path, stamp, wants)
 
 
 def own_time(seconds: float) -> float | None:
@@ -93,9 +100,9 @@ class RealTime:
 class VideoFile:
     """A video file. `stamp` makes a frame's time of its time in the file; see `own_time` and `RealTime`."""
 
-    def __init__(self, path: Path, stamp: Stamp = own_time) -> None:
+    def __init__(self, path: Path, stamp: Stamp = own_time, wants: Wants = every) -> None:
         check_readable(path)
-        self._stamp = stamp
+        self._stamp, self._wants = stamp, wants
         self._capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
         if not self._capture.grab():
             self._capture.release()
@@ -110,7 +117,7 @@ class VideoFile:
     def frames(self) -> Iterator[Frame]:
         for seconds in self._times():
             moment = self._stamp(seconds)
-            if moment is not None:
+            if moment is not None and self._wants(moment):
                 good, bgr = self._capture.retrieve()
                 if good:
                     yield Frame(to_rgb(bgr), moment)
@@ -159,10 +166,11 @@ class V4l2Camera:
         settings: CameraSettings,
         capture: Callable[[str, int], Any] = cv2.VideoCapture,
         clock: Callable[[], float] = time.monotonic,
+        wants: Wants = every,
     ) -> None:
         _check_device(device)
         self._device = device
-        self._clock = clock
+        self._clock, self._wants = clock, wants
         self._period = 1 / settings.frames_per_second
         self._capture = capture(str(device), cv2.CAP_V4L2)
         # compressed, as raw frames of this size do not fit through USB 2 at full rate
@@ -187,6 +195,8 @@ class V4l2Camera:
             if self._clock() - moment > 2 * self._period:
                 # the one buffer was filled while the last frame was being judged: take a fresh one instead
                 moment = self._grab()
+            if not self._wants(moment):
+                continue
             good, bgr = self._capture.retrieve()
             # a frame damaged on the USB line; the next is soon here
             if good:
@@ -201,9 +211,15 @@ class V4l2Camera:
 class Picamera2Camera:
     """The Raspberry Pi's own camera. device: a `picamera2.Picamera2`."""
 
-    def __init__(self, device: Any, settings: CameraSettings, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        device: Any,
+        settings: CameraSettings,
+        clock: Callable[[], float] = time.monotonic,
+        wants: Wants = every,
+    ) -> None:
         self._device = device
-        self._clock = clock
+        self._clock, self._wants = clock, wants
         size = settings.width, settings.height
         controls = {"FrameRate": settings.frames_per_second}
         # without a queue each request is a frame taken after it was asked for
@@ -226,12 +242,13 @@ class Picamera2Camera:
             except TimeoutError as error:
                 raise CameraError("picamera2: the camera stopped giving frames; check its ribbon cable") from error
             try:
+                moment = taken_at(request.get_metadata().get("SensorTimestamp", 0) / 1e9, self._clock())
                 # "RGB888" is blue, green, red in memory
-                rgb = to_rgb(request.make_array("main"))
-                taken = request.get_metadata().get("SensorTimestamp", 0) / 1e9
+                rgb = to_rgb(request.make_array("main")) if self._wants(moment) else None
             finally:
                 request.release()
-            yield Frame(rgb, taken_at(taken, self._clock()))
+            if rgb is not None:
+                yield Frame(rgb, moment)
 
 
 def taken_at(told: float, now: float) -> float:
@@ -254,17 +271,17 @@ def _check_device(device: Path) -> None:
         raise CameraError(f"{device}: no permission; join its group with `sudo usermod -aG video $USER`, log in again")
 
 
-def _first_camera(settings: CameraSettings, folder: Path = Path("/dev")) -> Camera:
+def _first_camera(settings: CameraSettings, folder: Path = Path("/dev"), wants: Wants = every) -> Camera:
     """The Raspberry Pi's camera, else the first Video4Linux device that gives frames."""
     reasons = []
     try:
-        return Picamera2Camera(_picamera2(), settings)
+        return Picamera2Camera(_picamera2(), settings, wants=wants)
     except CameraError as error:
         reasons.append(str(error))
     devices = sorted(folder.glob("video[0-9]*"), key=lambda device: int(device.name[5:]))
     for device in devices:
         try:
-            return V4l2Camera(device, settings)
+            return V4l2Camera(device, settings, wants=wants)
         except CameraError as error:
             reasons.append(str(error))
     if not devices:

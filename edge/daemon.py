@@ -18,7 +18,8 @@ from typing import Protocol
 from edge.accelerator import edgetpu_files
 from edge.announce import Announcer, NoOutputs, Observer, Terminal
 from edge.bystanders import Bystanders
-from edge.camera import open_camera, open_file
+from edge.calm import Calm
+from edge.camera import Camera, open_camera, open_file
 from edge.capture import Capture
 from edge.contract import load_bundle
 from edge.door import Check, Door, FaceJudge, LiveDoor, Unchanged
@@ -106,6 +107,11 @@ def run_with(
     return_large_blocks()
     bystanders, laps = bystanders or Bystanders(settings), laps or Laps()
     patience = settings.decision.frame_age_limit
+    calm = Calm(settings.decision)
+
+    def camera() -> Camera:
+        return open_camera(settings.camera, wants=calm.wants)
+
     with stop_signals() as stopped, ExitStack() as stack:
         observers, log_checks = bystanders.enter(stack)
         checks = [*checks, *log_checks]
@@ -113,7 +119,7 @@ def run_with(
         try:
             outputs = stack.enter_context(open_outputs(settings.output, settings.door.exit_seconds))
             # the first is opened here, where it is an error if there is no camera, and not only a fault
-            cameras = chain([open_camera(settings.camera)], iter(lambda: open_camera(settings.camera), None))
+            cameras = chain([camera()], iter(camera, None))
         except MaskgateError as error:
             reason = in_one_line(error)
             Announcer(NoOutputs(), observers, valid_seconds).show(Decision(time.monotonic(), State.FAULT, reason))
@@ -124,7 +130,7 @@ def run_with(
                 judge, settings, lambda: bystanders.remote.joined(outputs.inputs), zone=lambda: bystanders.zone.now
             )
 
-        door = LiveDoor(new_door, settings, [*checks, outputs.fault], laps=laps)
+        door = LiveDoor(new_door, settings, [*checks, outputs.fault], laps=laps, calm=calm)
         notify("READY=1")
         serve(
             lambda: Capture(lambda: next(cameras), patience),

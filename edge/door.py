@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from edge.calm import Calm
 from edge.decide import DoorPolicy
 from edge.errors import in_one_line
 from edge.health import FrameHealth
@@ -33,7 +34,7 @@ class Door:
     """From frame to decision: judge, track, decide. Frames must come in the order of their times.
 
     inputs: what the door's input lines say. local_time: of the wall clock, for the weekly schedule alone. zone: which
-    faces count, by default as the settings say; it may change.
+    faces count, by default as the settings say; it may change. empty: whether nobody is in view, near or far.
     """
 
     def __init__(
@@ -52,11 +53,13 @@ class Door:
         self._tracker = Tracker(settings.decision)
         self._movement = Movement()
         self._policy = DoorPolicy(self._zone(), settings.decision, settings.door)
+        self.empty = True
 
-    def see(self, frame: Frame) -> Decision:
-        """The decision that rests on this frame."""
-        faces = self._judge.judge(frame.rgb)
+    def see(self, frame: Frame, shows_nobody: bool = False) -> Decision:
+        """The decision that rests on this frame. shows_nobody: that is known already, so that it is not judged."""
+        faces = () if shows_nobody else self._judge.judge(frame.rgb)
         tracks = self._movement.update(self._tracker.update(faces, frame.time), frame)
+        self.empty = not tracks
         height, width = frame.rgb.shape[:2]
         mode = mode_at(self._settings, self._local_time())
         self._policy.zone = self._zone()
@@ -68,6 +71,7 @@ class LiveDoor:
 
     new_door: gives a door where nobody has been seen yet; after a fault all begins anew. checks: what else can be
     wrong, asked for every frame. clock: that of the frames' times. laps: gets what each frame's time was spent on.
+    calm: where it is told whether all is calm, for whoever takes the frames.
     """
 
     def __init__(
@@ -77,7 +81,9 @@ class LiveDoor:
         checks: Sequence[Check] = (),
         clock: Clock = time.monotonic,
         laps: Laps | None = None,
+        calm: Calm | None = None,
     ) -> None:
+        self._calm = calm or Calm(settings.decision)
         self._new_door = new_door
         self._laps = laps or Laps()
         self._door: Door | None = None
@@ -89,17 +95,19 @@ class LiveDoor:
     def see(self, frame: Frame) -> Decision | None:
         """The decision that rests on this frame; what the judge raises is a fault too.
 
-        None for a frame that only repeats the one before: nothing rests on it, and the decision before it grows old.
+        None for a frame that only repeats the one before, or is left out while all is calm: nothing rests on it, and
+        the decision before it grows old.
         """
+        if not self._calm.wants(frame.time):
+            return None
         self._laps.begin()
         reason = self._distrust(frame)
         self._laps.lap("check")
         if reason is None and self._health.repeated:
             return None
         if reason is None:
-            self._door = self._door or self._new_door()
             try:
-                decision = self._door.see(frame)
+                decision = self._judge(frame)
             except Exception as error:
                 reason = in_one_line(error)
             else:
@@ -112,7 +120,17 @@ class LiveDoor:
     def fault(self, reason: str) -> Decision:
         """The decision while nothing can be judged."""
         self._door = None
+        self._calm.forget()
         return Decision(self._clock(), State.FAULT, reason)
+
+    def _judge(self, frame: Frame) -> Decision:
+        self._door = self._door or self._new_door()
+        edges = self._health.picture.edges if self._health.picture else None
+        shows_nobody = edges is not None and self._calm.shows_nobody(edges, frame.time)
+        decision = self._door.see(frame, shows_nobody)
+        if not shows_nobody:
+            self._calm.located(self._door.empty, edges, frame.time)
+        return decision
 
     def _distrust(self, frame: Frame) -> str | None:
         reasons = (check() for check in (lambda: self._late(frame, "here"), *self._checks))

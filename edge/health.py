@@ -8,9 +8,9 @@
 - Out of focus: where the picture shows the view, it is less than 0.45 times as sharp as usual there.
 - Moved, or blocked: the view is found elsewhere in the picture, or in less than 8 % of its textured blocks.
 
-All from black on have `patience_seconds`. Patience is a bucket: time that looks broken fills it, time that looks well
-empties it twice as fast. A fault stands from when it is full until it is empty; so a few bad frames raise none, and a
-few good ones hide none.
+All from black on have `patience_seconds`, and are looked for ten times a second at most. Patience is a bucket: time
+that looks broken fills it, time that looks well empties it twice as fast. A fault stands from when it is full until it
+is empty; so a few bad frames raise none, and a few good ones hide none.
 
 Structure, sharpness and view are judged on the logarithm of a small grey picture, where lamps, exposure and dusk only
 add something smooth, which its edges (a band-pass) and its fine detail (a Laplacian) leave out. The *structure* of one
@@ -66,6 +66,8 @@ NUDGE = 3
 """Pixels of the edges by which a camera may be nudged."""
 
 READY_SECONDS, LEARN_SECONDS, RELEARN_SECONDS = 3.0, 60.0, 3600.0
+LOOK_SECONDS = 0.09
+"""Frames that come sooner than this after the one that was looked at last are not looked at."""
 LONGEST_STEP = 0.5
 """Seconds between frames beyond which the rest teaches nothing."""
 DRAIN = 2.0
@@ -75,16 +77,20 @@ class FrameHealth:
     """Watches one camera, also beyond its being opened anew: what it knows of the view must outlive that.
 
     repeated: whether the frame that was checked last only repeats the one before, so that it shows nothing new.
+    picture: what was seen in the frame that was checked last; None when nobody looked at it, so soon after another.
     """
 
     def __init__(self, settings: HealthSettings) -> None:
         self.repeated = False
+        self.picture: Picture | None = None
         self._settings = settings
         self._repeats = Repeats()
         self._view = View()
         self._size: tuple[int, int] | None = None
         self._before: Picture | None = None
         self._time: float | None = None
+        self._look_time: float | None = None
+        self._unseen = False  # whether the picture is one that nobody has looked at yet
         self._looks: str | None = None
         self._looked: str | None = None
         self._reason = ""
@@ -92,29 +98,40 @@ class FrameHealth:
 
     def check(self, frame: Frame) -> str | None:
         """None when the frame can be trusted, else why not, in a few words. Frames come in the order of their times."""
+        self.picture = None
         height, width = frame.rgb.shape[:2]
         self._size = self._size or (width, height)
         if (width, height) != self._size:
             return f"frames of {self._size[0]}x{self._size[1]} turned into {width}x{height}"
-        elapsed = 0.0 if self._time is None else max(0.0, frame.time - self._time)
-        self._time = frame.time
         repeated_seconds = self._repeats.seconds(frame)
         self.repeated = repeated_seconds > 0
-        self._looked = self._looks
-        if repeated_seconds == 0:
-            self._look(picture_of(frame.rgb), elapsed)
-        self._weigh(elapsed)
+        self._unseen |= not self.repeated
+        if not (self._unseen and self._has_just_looked(frame.time)):
+            self._consider(frame)
         if self._reason:
             return self._reason
         return "the camera repeats one frame" if repeated_seconds > self._settings.frozen_seconds else None
 
-    def _look(self, picture: Picture, elapsed: float) -> None:
+    def _consider(self, frame: Frame) -> None:
+        """Look at a picture that nobody has looked at yet; what it looks like has lasted since the frame before."""
+        elapsed = 0.0 if self._time is None else max(0.0, frame.time - self._time)
+        self._time = frame.time
+        if self._unseen:
+            self.picture = self._look(frame, elapsed)
+        self._weigh(elapsed)
+
+    def _has_just_looked(self, time: float) -> bool:
+        return self._look_time is not None and 0 <= time - self._look_time < LOOK_SECONDS
+
+    def _look(self, frame: Frame, elapsed: float) -> Picture:
         """Form an opinion of a new picture, and learn from it if it is good."""
+        picture = picture_of(frame.rgb)
         blocks = compare(picture, self._before or picture, self._view)
-        self._before = picture
-        self._looks = self._judge(picture, blocks)
+        self._before, self._look_time, self._unseen = picture, frame.time, False
+        self._looked, self._looks = self._looks, self._judge(picture, blocks)
         if self._looks is None and self._broken_seconds == 0:
             self._view.learn(picture, blocks, min(elapsed, LONGEST_STEP))
+        return picture
 
     def _judge(self, picture: Picture, blocks: Blocks) -> str | None:
         if picture.brightest < BLACK:
@@ -180,10 +197,14 @@ class Picture:
 def picture_of(rgb: Rgb) -> Picture:
     """Of a frame, uint8 (H, W, 3), of any size; its green stands for grey."""
     height, width = rgb.shape[:2]
-    green = np.ascontiguousarray(rgb[:: max(1, round(height / 2 / HEIGHT)), :: max(1, round(width / 2 / WIDTH)), 1])
-    small = cv2.resize(green, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR)
-    light = np.sort(cv2.resize(small, (WIDTH // 4, HEIGHT // 4), interpolation=cv2.INTER_AREA), axis=None)
-    brightest, middle, darkest = (float(light[int(part * light.size)]) for part in (0.98, 0.5, 0.05))
+    rows = rgb[:: max(1, round(height / 2 / HEIGHT))]
+    green = cv2.extractChannel(rows, 1)[:, :: max(1, round(width / 2 / WIDTH))]
+    small = cv2.resize(np.ascontiguousarray(green), (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR)
+    light = cv2.resize(small, (WIDTH // 4, HEIGHT // 4), interpolation=cv2.INTER_AREA)
+    darker = np.bincount(light.ravel(), minlength=256).cumsum()
+    brightest, middle, darkest = (
+        float(np.searchsorted(darker, int(part * light.size), side="right")) for part in (0.98, 0.5, 0.05)
+    )
     logarithm = cv2.LUT(small, LOGARITHM)
     half = cv2.resize(logarithm, (WIDTH // 2, HEIGHT // 2), interpolation=cv2.INTER_AREA)
     edges = cv2.GaussianBlur(half, (0, 0), 1.0) - cv2.blur(half, (11, 11))

@@ -43,9 +43,9 @@ class Judge:
         locator, classifier = bundle.contract.locator, bundle.contract.classifier
         find, tell = networks(bundle, threads)
         if (stick := open_stick(bundle, accelerator)) is None:
-            return cls(FaceLocator(find, locator), MaskClassifier(tell, classifier), classifier, laps=laps)
-        assisted = Assisted(find, stick, 0), Assisted(tell, stick, 1)
-        return cls(FaceLocator(assisted[0], locator), MaskClassifier(assisted[1], classifier), classifier, stick, laps)
+            return cls(FaceLocator(find, locator, laps), MaskClassifier(tell, classifier), classifier, laps=laps)
+        first, second = Assisted(find, stick, 0), Assisted(tell, stick, 1)
+        return cls(FaceLocator(first, locator, laps), MaskClassifier(second, classifier), classifier, stick, laps)
 
     @property
     def runs_on(self) -> str:
@@ -58,7 +58,6 @@ class Judge:
         The locator proposes; the classifier, which sees more of each face, helps to rule out what is none.
         """
         proposals = self._locator.locate(rgb)
-        self._laps.lap("locate")
         crops = [face_input(rgb, face.box, self._crop) for face in proposals]
         self._laps.lap("crop")
         verdicts = self._classifier.classify(crops)

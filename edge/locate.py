@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from edge.contract import LocatorContract
 from edge.errors import ModelError
+from edge.laps import Laps
 from edge.preprocess import frame_input
 from edge.values import Box, Face, Rgb
 
@@ -23,24 +24,31 @@ class Model(Protocol):
 
 
 class FaceLocator:
-    """The locator's network with its contract."""
+    """The locator's network with its contract. laps: gets what each frame's time was spent on."""
 
-    def __init__(self, network: Model, contract: LocatorContract) -> None:
+    def __init__(self, network: Model, contract: LocatorContract, laps: Laps | None = None) -> None:
         self._network = network
         self._contract = contract
+        self._laps = laps or Laps()
+        self._canvas = np.zeros((contract.height, contract.width, 3), np.uint8)
         self._cells = cells(contract)
         # the network gives the square of the score
         self._least = contract.score_threshold**2
 
     def locate(self, rgb: Rgb) -> list[Face]:
         """Faces of a frame, uint8 (H, W, 3), best first; boxes in pixels of the frame. Raises ModelError."""
-        pixels, scale = frame_input(rgb, self._contract)
+        pixels, scale = frame_input(rgb, self._contract, self._canvas)
+        self._laps.lap("resize")
         scores, boxes = self._network.invoke(pixels)
+        self._laps.lap("locate")
         if not (np.isfinite(scores).all() and np.isfinite(boxes).all()):
             raise ModelError("the locator gives what is no number; restart, or install the bundle again")
-        sure = np.flatnonzero(scores.ravel() >= self._least)
+        scores = scores.ravel()
+        sure = np.flatnonzero(scores >= self._least)
         corners = decode(boxes[0][sure], self._cells[sure]) / scale
-        return suppress(corners, np.sqrt(scores.ravel()[sure]), self._contract.overlap_threshold)
+        faces = suppress(corners, np.sqrt(scores[sure]), self._contract.overlap_threshold)
+        self._laps.lap("decode")
+        return faces
 
 
 def cells(contract: LocatorContract) -> Floats:

@@ -28,17 +28,18 @@ class Framing(Protocol):
     def margin(self) -> float: ...
 
 
-def frame_input(rgb: Rgb, size: Size) -> tuple[Rgb, float]:
+def frame_input(rgb: Rgb, size: Size, canvas: Rgb | None = None) -> tuple[Rgb, float]:
     """The whole frame for the locator: scaled to fit with its shape kept, at the top left, the rest black.
 
     rgb: uint8 (H, W, 3). Returns uint8 (size.height, size.width, 3), and the scale that turns pixels of the
-    frame into pixels of the input.
+    frame into pixels of the input. canvas: such an array to write it into; None for a new one.
     """
     height, width = rgb.shape[:2]
     scale = min(size.width / width, size.height / height)
-    fitted = max(1, round(width * scale)), max(1, round(height * scale))
-    canvas = np.zeros((size.height, size.width, 3), np.uint8)
-    canvas[: fitted[1], : fitted[0]] = resize(rgb, *fitted)
+    columns, rows = max(1, round(width * scale)), max(1, round(height * scale))
+    canvas = np.empty((size.height, size.width, 3), np.uint8) if canvas is None else canvas
+    canvas[rows:] = canvas[:, columns:] = 0
+    resize(rgb, columns, rows, canvas[:rows, :columns])
     return canvas, scale
 
 
@@ -64,9 +65,11 @@ def face_input(rgb: Rgb, box: Box, framing: Framing) -> Rgb:
     return resize(square, size, size)
 
 
-def resize(rgb: cv2.typing.MatLike, width: int, height: int) -> Rgb:
-    """Bilinear; by area where it shrinks to less than half, since bilinear skips pixels there."""
+def resize(rgb: cv2.typing.MatLike, width: int, height: int, into: Rgb | None = None) -> Rgb:
+    """Bilinear; by area where it shrinks to less than half, since bilinear skips pixels there.
+
+    into: uint8 (height, width, 3), is written; None for a new array.
+    """
     shrinks = width * 2 < rgb.shape[1] or height * 2 < rgb.shape[0]
-    return cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR).astype(
-        np.uint8, copy=False
-    )
+    way = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return cv2.resize(rgb, (width, height), into, interpolation=way).astype(np.uint8, copy=False)

@@ -160,6 +160,8 @@ def _of_service(settings: Settings, service: Service) -> Finding:
     if service.pace is None:
         return ok("camera", "the service has it, and has not said yet how fast it is; ask again in 10 s")
     found = f"the service has it, and judges {service.pace.frames_per_second:.1f} frames/s"
+    if service.idle and service.pace.frames_per_second >= LEAST_RATE:
+        return ok("camera", f"{found}, with nobody there")
     return _slow(settings, service.pace.frames_per_second, found) or ok("camera", found)
 
 

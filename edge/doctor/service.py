@@ -42,6 +42,11 @@ class Service:
         return read_status(self.status).fault
 
     @property
+    def idle(self) -> bool:
+        """Whether nobody is at the door, so that it may look at few frames (see `edge.calm`)."""
+        return read_status(self.status).state == "IDLE"
+
+    @property
     def pace(self) -> Pace | None:
         """None while it does not say, as in its first seconds and in a fault."""
         told = PACE.search(self.status)

@@ -20,7 +20,7 @@ from edge.serve.temperature import hottest
 from edge.values import Signal, State
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
-STAGES = ("check", "locate", "crop", "classify", "decide", "output")
+STAGES = ("check", "resize", "locate", "decode", "crop", "classify", "decide", "output")
 SIGNALS = tuple(signal for signal in Signal if signal != Signal.HEARTBEAT)
 BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 1.0)
 """Seconds; a frame older than `decision.frame_age_limit`, 0.5 by default, is a fault."""

@@ -193,6 +193,15 @@ def test_a_camera_that_stops_is_told():
             next(frames)
 
 
+def test_frames_that_nobody_wants_are_not_decoded(monkeypatch):
+    capture, decoded = Capture(times=[100.0, 100.05, 100.1]), []
+    monkeypatch.setattr(capture, "retrieve", lambda true=capture.retrieve: decoded.append(1) or true())
+    device, settings = camera.Path("/dev/null"), CameraSettings()
+    with V4l2Camera(device, settings, capture, Clock(100.1), lambda time: time > 100.08) as source:
+        assert next(source.frames()).time == pytest.approx(100.1)
+    assert len(decoded) == 1
+
+
 @pytest.mark.parametrize("told, taken", [(99.9, 99.9), (0.0, 100.0), (1.7e9, 100.0), (101.0, 100.0), (20.0, 100.0)])
 def test_a_drivers_time_counts_only_if_it_is_of_the_same_clock(told, taken):
     assert taken_at(told, now=100.0) == taken
@@ -244,6 +253,13 @@ def test_the_pi_camera_gives_rgb_and_tells_when_it_stops():
             next(frames)
     assert device.log == ["start", "release", "stop", "close"]
     assert device.wanted["main"] == {"size": (1280, 720), "format": "RGB888"}
+
+
+def test_frames_that_nobody_wants_are_given_back_to_the_pi_camera_at_once():
+    device, answers = Pi(frames=3), iter([False, False, True])
+    with Picamera2Camera(device, CameraSettings(), Clock(), lambda time: next(answers)) as source:
+        assert next(source.frames()).time == pytest.approx(99.9)
+    assert device.log.count("release") == 3
 
 
 def test_auto_takes_the_pi_camera_where_there_is_one(monkeypatch):

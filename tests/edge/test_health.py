@@ -150,6 +150,22 @@ def test_a_fault_is_raised_within_eight_tenths_of_a_second_and_ends_within_one(
     assert watch.recovery <= 0.6 + 1e-6
 
 
+@pytest.mark.parametrize(("rate", "looks"), [(5.0, 10), (15.0, 15), (30.0, 20), (60.0, 20)])
+def test_the_picture_is_looked_at_ten_times_a_second_at_most(rate: float, looks: int, room: Floats) -> None:
+    watch, seen = Watch(), []
+    for n in range(round(2 * rate)):
+        watch.give(watch.taken(room), n / rate)
+        seen.append(watch.health.picture is not None)
+    assert sum(seen) == pytest.approx(looks, abs=1)
+
+
+def test_a_picture_that_came_too_soon_is_looked_at_once_it_repeats(watch: Watch, room: Floats) -> None:
+    black = np.zeros((*SIZE[::-1], 3), np.uint8)
+    assert watch.give(watch.taken(room), 0.1) is None
+    said = [watch.give(black.copy(), 0.1 + n / 30) for n in range(1, 20)]
+    assert said[-1] == BLACK
+
+
 @pytest.mark.parametrize("rate", RATES)
 def test_a_repeated_frame_is_a_fault_until_the_next_new_one(rate: float, watch: Watch, room: Floats) -> None:
     rgb = watch.taken(room)

@@ -9,6 +9,7 @@ from hypothesis.strategies import floats
 
 from edge.contract import load_bundle
 from edge.judge import LEAST, Judge, face_score
+from edge.laps import Laps
 from edge.values import Box, Classification, Face
 
 
@@ -36,6 +37,12 @@ def test_a_bare_face_in_a_portrait_is_found_where_it_is_and_called_bare(judge, p
 @pytest.mark.parametrize("picture", [skimage.data.coffee, skimage.data.rocket, skimage.data.cat])
 def test_pictures_without_people_have_no_faces(judge, picture):
     assert judge.judge(picture()) == []
+
+
+def test_where_the_time_of_a_frame_goes_is_told_stage_by_stage():
+    laps = Laps()
+    Judge.from_bundle(load_bundle(), laps=laps).judge(np.zeros((48, 64, 3), np.uint8))
+    assert [stage for stage, _ in laps.taken()] == ["resize", "locate", "decode", "crop", "classify"]
 
 
 class Finder:

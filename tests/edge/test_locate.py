@@ -51,6 +51,14 @@ def test_boxes_come_in_pixels_of_the_frame_and_the_best_face_first():
     assert other.box == pytest.approx((2 * 64, 0, 2 * 80, 2 * 16)) and other.score == pytest.approx(0.6)
 
 
+def test_nothing_of_a_frame_is_left_in_the_next_one_of_another_shape():
+    network = answers()
+    locator = FaceLocator(network, CONTRACT)
+    locator.locate(np.full((64, 96, 3), 200, np.uint8))
+    locator.locate(np.full((64, 32, 3), 100, np.uint8))
+    assert (network.fed[:, :32] == 100).all() and not network.fed[:, 32:].any()
+
+
 def test_a_face_below_the_threshold_is_none():
     assert FaceLocator(answers((40, 0.49, 0, 0, 0, 0)), CONTRACT).locate(np.zeros((64, 96, 3), np.uint8)) == []
 

@@ -33,6 +33,13 @@ def test_a_frame_keeps_its_shape_at_the_top_left_and_the_rest_is_black(shape, fi
     assert scale == pytest.approx(fitted[0] / shape[0])
 
 
+@pytest.mark.parametrize("shape", [(480, 640), (500, 300), (90, 700)])
+def test_a_canvas_that_is_used_again_holds_the_same_as_a_new_one(shape):
+    rgb, used = noise(*shape), noise(256, 320)
+    canvas, _ = frame_input(rgb, Size(320, 256), used)
+    assert canvas is used and (canvas == frame_input(rgb, Size(320, 256))[0]).all()
+
+
 def test_the_longest_of_frames_leaves_at_least_one_row():
     assert frame_input(noise(2, 4000), Size(320, 256))[0].any()
 

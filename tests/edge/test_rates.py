@@ -133,9 +133,10 @@ VISIT = (
 
 
 def contact(time: float) -> Inputs:
-    """Opened on the first ALLOW and held too long; later opened by force; and at the end somebody wants to leave."""
+    """Opened on the first ALLOW and held too long; later opened by force; and at the end somebody wants to leave, and
+    contests."""
     is_open = 4 <= time < 8.5 or 15 <= time < 16
-    return Inputs(door_open=is_open, exit=29.5 <= time < 30, tamper=34 <= time)
+    return Inputs(door_open=is_open, exit=29.5 <= time < 30, tamper=34 <= time, wrong=32 <= time < 33)
 
 
 @pytest.mark.parametrize("mode", ["must_wear", "remind", "indicate"])

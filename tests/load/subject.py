@@ -45,7 +45,7 @@ def main(settings: Path, clip: Path, rate: float, diary: Path) -> None:
             observers, checks = super().enter(stack)
             return [*observers, last, camera], checks
 
-    daemon.open_camera = lambda settings: camera
+    daemon.open_camera = lambda settings, **_: camera
     daemon.Bystanders = Watched
     daemon.run(load_settings(settings))
 

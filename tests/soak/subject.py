@@ -104,7 +104,7 @@ def observers(channel: Channel) -> tuple[type, type]:
 
 def main(folder: Path, memory: int, pipe: int) -> None:
     channel = Channel(memory, pipe)
-    daemon.open_camera = lambda settings: ChannelCamera(channel)
+    daemon.open_camera = lambda settings, **_: ChannelCamera(channel)
     daemon.Terminal, daemon.Announcer = observers(channel)
     # a copy, so that whoever works on the models meanwhile does not end the run
     bundle = load_bundle(Path(shutil.copytree(load_bundle().locator_file.parent, folder / "bundle")))

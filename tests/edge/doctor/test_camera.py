@@ -126,7 +126,8 @@ def never():
     ("words", "status", "says"),
     [
         ("maskgate-4: IDLE, 14.9 frames/s, 21 ms from frame to decision", Status.OK, "judges 14.9 frames/s"),
-        ("maskgate-4: IDLE, 6.0 frames/s, 21 ms from frame to decision", Status.WARN, "of 15 asked for"),
+        ("maskgate-4: DENY, 6.0 frames/s, 21 ms from frame to decision", Status.WARN, "of 15 asked for"),
+        ("maskgate-4: IDLE, 5.6 frames/s, 21 ms from frame to decision", Status.OK, "with nobody there"),
         ("maskgate-4: FAULT, the lens is covered", Status.FAIL, "the lens is covered"),
         ("maskgate-4: IDLE, no frame yet", Status.OK, "has not said yet"),
     ],
