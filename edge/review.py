@@ -1,8 +1,8 @@
 """Faces that the device was unsure of, or that somebody contested, kept for people to label: few, sealed, not for long.
 
 Off unless `review.enabled`. Each face is a file in the folder, named by chance and dated by the clock. Its content is
-sealed with the owner's public key, so that the device itself cannot open it: HPKE (RFC 9180) with X25519, HKDF-SHA256
-and ChaCha20-Poly1305, `PURPOSE` as its info. `python -m train review` is where they are looked at.
+sealed with the owner's public key (`edge.seal`), so that the device itself cannot open it. `python -m train review` is
+where they are looked at.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import subprocess
 import sys
 import time
 from collections import deque
@@ -17,14 +18,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Lock, Thread
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import cv2
 import msgspec
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
-from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from msgspec import Meta
 
 from edge.errors import InputError, SettingsError
@@ -32,8 +29,13 @@ from edge.people import CUT, Person
 from edge.settings import ReviewSettings
 from edge.values import UNKNOWN, Box, Rgb
 
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
 SUFFIX = ".sealed"
-SUITE, PURPOSE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.CHACHA20_POLY1305), b"maskgate review 1"
+SEAL = Path(__file__).with_name("seal.py")
+SEAL_SECONDS = 30.0
+"""How long it may take on a busy board."""
 UNSURE_BELOW = 0.8
 """A verdict with a lower score is worth a look."""
 LEAST_FREE = 64_000_000
@@ -72,7 +74,8 @@ class Review:
     """
 
     def __init__(self, settings: ReviewSettings, now: Callable[[], float] = time.time) -> None:
-        self._key = _public_key(Path(settings.key))
+        self._key = Path(settings.key)
+        check_key(self._key)
         self._folder, self._most, self._seconds = Path(settings.folder), settings.keep, settings.days * DAY
         self._now = now
         self._allowance = Allowance(settings.keep / self._seconds, max(BURST, 2 * settings.keep / settings.days))
@@ -87,8 +90,8 @@ class Review:
             return
         if contested or self._allowance.take(person.time):
             self._known.append((person.id, person.time))
-            content = seal(kept(person, person.crop, contested, self._now()), self._key)
-            self._try(lambda: self._write(content))
+            face = msgspec.msgpack.encode(kept(person, person.crop, contested, self._now()))
+            self._try(lambda: self._write(sealed(face, self._key)))
 
     def tidy(self) -> None:
         """Delete what is too old and what is too many."""
@@ -206,28 +209,34 @@ def face_in(size: int) -> Box:
     return Box(middle - ASPECT * half, middle - half, middle + ASPECT * half, middle + half)
 
 
-def seal(face: Kept, key: X25519PublicKey) -> bytes:
-    """What only the private key opens."""
-    return SUITE.encrypt(msgspec.msgpack.encode(face), key, info=PURPOSE)
+def check_key(key: Path) -> None:
+    """Raises SettingsError when the file holds no key to seal with."""
+    done = _seal(b"", key)
+    if done.returncode:
+        raise SettingsError(f"review.key: {' '.join(done.stderr.decode(errors='replace').split())}")
+
+
+def sealed(content: bytes, key: Path) -> bytes:
+    """What only the owner's private key opens. Raises OSError."""
+    done = _seal(content, key)
+    if done.returncode or not done.stdout:
+        raise OSError(0, " ".join(done.stderr.decode(errors="replace").split()) or "they cannot be sealed")
+    return done.stdout
+
+
+def _seal(content: bytes, key: Path) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-I", str(SEAL), str(key.absolute())]
+    try:
+        return subprocess.run(command, input=content, capture_output=True, timeout=SEAL_SECONDS)
+    except subprocess.TimeoutExpired as error:
+        raise OSError(0, f"sealing took more than {SEAL_SECONDS:g} s") from error
 
 
 def unseal(content: bytes, key: X25519PrivateKey) -> Kept:
     """What a sealed file holds. Raises InputError when another key sealed it, or nobody."""
-    try:
-        return msgspec.msgpack.decode(SUITE.decrypt(content, key, info=PURPOSE), type=Kept)
-    except (InvalidTag, ValueError, msgspec.MsgspecError) as error:
-        raise InputError("not sealed for this key, or damaged") from error
+    from edge import seal  # on the workstation alone
 
-
-def _public_key(file: Path) -> X25519PublicKey:
     try:
-        key = load_pem_public_key(file.read_bytes())
-    except OSError as error:
-        raise SettingsError(
-            f"review.key: {file}: cannot be read ({error.strerror}); `make review-key` makes one"
-        ) from error
+        return msgspec.msgpack.decode(seal.unseal(content, key), type=Kept)
     except ValueError as error:
-        raise SettingsError(f"review.key: {file}: not a public key; `make review-key` makes one") from error
-    if not isinstance(key, X25519PublicKey):
-        raise SettingsError(f"review.key: {file}: not an X25519 key; `make review-key` makes one")
-    return key
+        raise InputError("not sealed for this key, or damaged") from error

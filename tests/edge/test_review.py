@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import cv2
+import msgspec
 import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -19,7 +20,8 @@ from edge import review as module
 from edge.errors import InputError, SettingsError
 from edge.people import CUT, Person
 from edge.preprocess import face_input
-from edge.review import DAY, Allowance, Review, face_in, forget, open_review, seal, unseal
+from edge.review import DAY, Allowance, Review, face_in, forget, open_review, unseal
+from edge.seal import seal
 from edge.settings import ReviewSettings
 from edge.values import UNKNOWN, WITH_MASK, Box
 
@@ -270,11 +272,11 @@ def test_another_key_opens_nothing_and_neither_does_an_altered_file(review: Revi
 
 
 def test_a_sealed_file_of_another_make_is_refused() -> None:
-    other = module.SUITE.encrypt(b"\x81\xa1a\x01", OWNER.public_key(), info=module.PURPOSE)
+    other = seal(b"\x81\xa1a\x01", OWNER.public_key())
     with pytest.raises(InputError, match="not sealed for this key, or damaged"):
         unseal(other, OWNER)
     kept = module.Kept(b"png", (0, 0, 1, 1), UNKNOWN, 0.5, False, NOW)
-    assert unseal(seal(kept, OWNER.public_key()), OWNER) == kept
+    assert unseal(seal(msgspec.msgpack.encode(kept), OWNER.public_key()), OWNER) == kept
 
 
 class Classifier:
