@@ -7,7 +7,8 @@ BENCHMARK ?=
 HOURS ?= 1
 
 .PHONY: help demo test test-slow test-device test-long soak simulate canary check format train tune convert evaluate
-.PHONY: bench bench-peers bench-instructions deb image flash deploy key sign clean
+.PHONY: bench bench-peers bench-instructions deb image flash deploy key sign review-key pull
+.PHONY: retrain bench-serve clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -42,6 +43,9 @@ bench: $(VENV)/.dev ## how fast the daemon is here: tables, JSON and plots in bu
 bench-peers: $(VENV)/.dev $(VENV)/.train ## beside Keras predict and others, pair by pair; AIZOO=FILE YUNET=FILE too
 	$(PY) -m train.evaluation.side_by_side $(if $(AIZOO),--aizoo '$(AIZOO)') $(if $(YUNET),--yunet '$(YUNET)')
 
+bench-serve: $(VENV)/.dev ## what the page, metrics, MQTT, drift and review cost the door, and whether an attack reaches it
+	$(PY) -m tests.load
+
 bench-instructions: $(VENV)/.dev ## instructions of one frame under valgrind, against the number kept; KEEP="why": keep it
 	$(PY) -m edge.bench.instructions $(if $(KEEP),--keep '$(KEEP)')
 
@@ -61,8 +65,8 @@ train: $(VENV)/.train ## DATA=DIR or DATA=kaggle: photos -> two Keras models and
 tune: $(VENV)/.train ## DATA=DIR: search settings for the classifier; goes on where it was interrupted
 	$(PY) -m train tune $(if $(DATA),--data $(DATA))
 
-convert: $(VENV)/.train ## Keras models -> INT8 -> accuracy gate -> bundle in build/bundle/; BENCHMARK=DIR: measured too
-	$(PY) -m convert $(if $(BENCHMARK),--benchmark $(BENCHMARK))
+convert: $(VENV)/.train ## Keras models -> INT8 -> accuracy gate -> bundle in build/bundle/; BENCHMARK=DIR: measured too; TRAIN=DIR
+	$(PY) -m convert $(if $(TRAIN),--train $(TRAIN)) $(if $(BENCHMARK),--benchmark $(BENCHMARK))
 
 evaluate: $(VENV)/.train ## what the newest bundle is worth on the test part, in slices, on hard cases; BENCHMARK=DIR too
 	$(PY) -m train evaluate $(if $(DATA),--data $(DATA)) $(if $(BENCHMARK),--benchmark $(BENCHMARK))
@@ -84,6 +88,15 @@ key: $(VENV)/.dev ## the pair of keys that signs what devices install over the a
 
 sign: $(VENV)/.dev ## BUNDLE=build/bundle/maskgate-5, or BUNDLE=door.toml VERSION=3: signed, NAME-VERSION.tar comes out
 	@$(PY) -m convert.sign sign '$(BUNDLE)' $(if $(VERSION),--version $(VERSION)) $(if $(NAME),--name $(NAME)) $(if $(KEY),--key '$(KEY)')
+
+review-key: $(VENV)/.train ## the pair of keys for faces that devices keep for review; KEY=FILE
+	@$(PY) -m train.review.key $(if $(KEY),--key '$(KEY)')
+
+pull: $(VENV)/.train ## HOST=pi@door1: bring the faces that it kept here, to build/review/; PORT=22 KEY=FILE
+	@$(PY) -m train.review.pull '$(HOST)' $(if $(PORT),--port '$(PORT)') $(if $(KEY),--key '$(KEY)')
+
+retrain: $(VENV)/.train ## the shipped classifier learns from build/review/ too, if it gets no worse; DATA=DIR; then make convert TRAIN=build/retrain
+	$(PY) -m train retrain $(if $(DATA),--data $(DATA))
 
 clean: ## remove what was built, but not the environment
 	rm -rf build

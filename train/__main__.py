@@ -1,4 +1,7 @@
-"""Photos to Keras models: python -m train locator|classifier|both|average|beside|evaluate. See each module."""
+"""Photos to Keras models: python -m train locator|classifier|both|average|beside|evaluate|review|retrain.
+
+See the module of each.
+"""
 
 from __future__ import annotations
 
@@ -23,13 +26,18 @@ def main() -> int:
             _evaluate(arguments)
         elif arguments.model in ("average", "beside"):
             _with_trained(arguments)
+        elif arguments.model == "review":
+            _review(arguments)
+        elif arguments.model == "retrain":
+            return _retrain(arguments)
         else:
             _train(arguments)
     except MaskgateError as error:
         print(f"train: error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("\ntrain: interrupted; the same command goes on from the last finished epoch", file=sys.stderr)
+        after = "begins anew" if arguments.model == "retrain" else "goes on from the last finished epoch"
+        print(f"\ntrain: interrupted; the same command {after}", file=sys.stderr)
         return 130
     return 0
 
@@ -44,6 +52,21 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     from train.evaluation.evaluate import run
 
     run(arguments)
+
+
+def _review(arguments: argparse.Namespace) -> None:
+    from train.review.page import run
+
+    run(arguments)
+
+
+def _retrain(arguments: argparse.Namespace) -> int:
+    with quiet():
+        from train.retrain import retrain
+    refusals = retrain(arguments)
+    for refusal in refusals:
+        print(f"train: refused: {refusal}", file=sys.stderr)
+    return 1 if refusals else 0
 
 
 def _train(arguments: argparse.Namespace) -> None:

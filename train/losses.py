@@ -34,7 +34,7 @@ class SimOtaLoss(keras.losses.Loss):
         answers = ops.max(matched, axis=1)  # (batch, N): 1 where the cell answers for a face
         best = ops.sum(matched * overlap, axis=1)
         spared = (1 - answers) * self._inside(y_true, SPARED)
-        label, thing = (_cross_entropy(y_pred[..., k], goal) for k, goal in enumerate((target, answers)))
+        label, thing = (cross_entropy(y_pred[..., k], goal) for k, goal in enumerate((target, answers)))
         each = answers * (label + 5 * (1 - best**2)) + (1 - spared) * thing
         faces = ops.maximum(ops.sum(answers), 1.0)
         return ops.sum(each, axis=1) / faces * ops.cast(ops.shape(y_true)[0], "float32")
@@ -93,5 +93,6 @@ def _iou(a: Any, b: Any) -> Any:
     return shared / (area_a + area_b - shared + 1e-7)
 
 
-def _cross_entropy(logits: Any, goal: Any) -> Any:
+def cross_entropy(logits: Any, goal: Any) -> Any:
+    """Of probabilities sigmoid(logits) with those of the goal, one by one."""
     return ops.maximum(logits, 0.0) - logits * goal + ops.log1p(ops.exp(-ops.abs(logits)))

@@ -39,8 +39,11 @@ class Material:
         return FixedBatches([(rgb, targets[label]) for rgb, label in cut_all(self.validation, self.crop)], 64)
 
 
-def gather(data: Path, out: Path, crop: Crop, seed: int) -> Material:
-    """The photos in `data`; their split is noted in `out`. Raises InputError if they cannot teach a classifier."""
+def gather(data: Path, out: Path, crop: Crop, seed: int, outputs: tuple[str, ...] = ()) -> Material:
+    """The photos in `data`; their split is noted in `out`. Raises InputError if they cannot teach a classifier.
+
+    outputs: of a network that goes on learning; by default what occurs in the photos.
+    """
     split = prepare(data, out, seed)
     locate = shipped_locator(LEAST_SCORE)
     pictures, checked = with_boxes(split.train), with_boxes(split.validation)
@@ -48,7 +51,7 @@ def gather(data: Path, out: Path, crop: Crop, seed: int) -> Material:
     train, validation = labelled_faces(pictures, proposals), labelled_faces(checked, propose(checked, locate))
     test = labelled_faces(with_boxes(split.test))
     check_enough(train, validation, test)
-    outputs = outputs_of(train)
+    outputs = outputs or outputs_of(train)
     known = thinned([face for face in validation if OUTPUTS[face.label] in outputs])
     crops = FaceCrops(train, crop, outputs, backgrounds(pictures, proposals))
     return Material(split, crop, outputs, len(train), crops, known, test)

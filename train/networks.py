@@ -1,4 +1,4 @@
-"""Two kinds of anchor-free face locator: YuNet, and a MobileNet with a feature pyramid. Inputs as in `backbones`."""
+"""Anchor-free face locators: YuNet, its student, a MobileNet with a feature pyramid. Inputs as in `backbones`."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def locator(backbone: str, height: int, width: int, weights: str) -> keras.Model
 
     N cells at strides 8, 16 and 32, row by row; `edge.locate.cells` gives the same order. Sides: multiples of 32.
     """
-    if backbone == "yunet":
-        core = _yunet(height, width)
+    if backbone in FRONTS:
+        core = _yunet(backbone, height, width)
         _load_yunet(core, weights)
     else:
         core = _pyramid(body(backbone, height, width, weights))
     terms = layers.Concatenate(dtype=FLOAT, name="terms")(core.output)
-    return with_input(keras.Model(core.input, terms, name="network"), normalised=backbone != "yunet")
+    return with_input(keras.Model(core.input, terms, name="network"), normalised=backbone not in FRONTS)
 
 
 def exported_locator(trained: keras.Model, backbone: str, height: int, width: int) -> keras.Model:
@@ -36,13 +36,14 @@ def exported_locator(trained: keras.Model, backbone: str, height: int, width: in
     clipped at FARTHEST: what background cells give would make the steps of INT8 twice as coarse.
     """
     with in_float32():
-        core = _yunet(height, width) if backbone == "yunet" else _pyramid(body(backbone, height, width, "none"))
+        yunet = backbone in FRONTS
+        core = _yunet(backbone, height, width) if yunet else _pyramid(body(backbone, height, width, "none"))
         core.set_weights(trained.get_layer("network").get_weights())
         label, thing, terms = core.output
         sigmoids = [layers.Activation("sigmoid")(logits) for logits in (label, thing)]
         boxes = keras.ops.clip(terms, -FARTHEST, FARTHEST)
         network = keras.Model(core.input, [layers.Multiply(name="scores")(sigmoids), boxes], name="network")
-        return with_input(network, normalised=backbone != "yunet")
+        return with_input(network, normalised=not yunet)
 
 
 def _heads(features: list[Any], head: Any) -> list[Any]:
@@ -99,14 +100,10 @@ YUNET_ORDER = ("stem", *(f"{kind}{n}" for pair in YUNET_PAIRS for kind, n in zip
 """The layers in the order of the public file's convolutions."""
 
 
-def _yunet(height: int, width: int) -> keras.Model:
+def _yunet(kind: str, height: int, width: int) -> keras.Model:
     image = keras.Input((height, width, 3))
-    x = layers.Conv2D(16, 3, strides=2, name="stem")(layers.ZeroPadding2D(1)(image))
-    x = _yunet_pair(layers.ReLU()(x), 16, 212, 461)
-    x = _yunet_pair(layers.MaxPooling2D()(x), 16, 217, 464)
-    x = _yunet_pair(x, 64, 221, 467)
-    x = _yunet_pair(_yunet_pair(x, 64, 225, 470), 64, 229, 473)
-    eighth = _yunet_pair(_yunet_pair(layers.MaxPooling2D()(x), 64, 234, 476), 64, 238, 479)
+    x = layers.Identity(name="front")(FRONTS[kind](image))
+    eighth = _yunet_pair(_yunet_pair(x, 64, 234, 476), 64, 238, 479)
     sixteenth = _yunet_pair(_yunet_pair(layers.MaxPooling2D()(eighth), 64, 243, 482), 64, 247, 485)
     half = _yunet_pair(_yunet_pair(layers.MaxPooling2D()(sixteenth), 64, 252, 488), 64, 256, 491)
     half = _yunet_pair(half, 64, 260, 494)
@@ -117,7 +114,30 @@ def _yunet(height: int, width: int) -> keras.Model:
     return keras.Model(image, _heads(features, _yunet_head))
 
 
-def _yunet_pair(x: Any, channels: int, pointwise: int, depthwise: int, relu: bool = True) -> Any:
+def _published_front(image: Any) -> Any:
+    """To stride 8: (batch, H, W, 3) -> (batch, H / 8, W / 8, 64)."""
+    x = layers.Conv2D(16, 3, strides=2, name="stem")(layers.ZeroPadding2D(1)(image))
+    x = _yunet_pair(layers.ReLU()(x), 16, 212, 461)
+    x = _yunet_pair(layers.MaxPooling2D()(x), 16, 217, 464)
+    x = _yunet_pair(x, 64, 221, 467)
+    x = _yunet_pair(_yunet_pair(x, 64, 225, 470), 64, 229, 473)
+    return layers.MaxPooling2D()(x)
+
+
+def _student_front(image: Any) -> Any:
+    """The same of full convolutions, of which the runtime does ten times as many multiply-adds a second."""
+    x = layers.ReLU()(layers.Conv2D(16, 3, strides=2, padding="same", name="stem")(image))
+    x = layers.ReLU()(layers.Conv2D(32, 3, strides=2, padding="same", name="front_4")(x))
+    x = layers.ZeroPadding2D(((1, 0), (1, 0)))(x)  # so that a cell looks at its centre
+    x = layers.ReLU()(layers.Conv2D(64, 3, strides=2, name="front_8")(x))
+    return _yunet_pair(x, 64, "_front", "_front")
+
+
+FRONTS = {"yunet": _published_front, "student": _student_front}
+NEW = ("front_4", "front_8", "pw_front", "dw_front")  # layers of the student that YuNet does not have
+
+
+def _yunet_pair(x: Any, channels: int, pointwise: int | str, depthwise: int | str, relu: bool = True) -> Any:
     x = layers.Conv2D(channels, 1, name=f"pw{pointwise}")(x)
     x = layers.DepthwiseConv2D(3, padding="same", name=f"dw{depthwise}")(x)
     return layers.ReLU()(x) if relu else x
@@ -136,9 +156,12 @@ def _load_yunet(core: keras.Model, weights: str) -> None:
     if file.suffix not in readers:
         raise InputError(f"--weights {weights}: yunet starts from a .keras or .onnx file of YuNet, or from none")
     known = readers[file.suffix](file)
-    for name in YUNET_ORDER:
+    for layer in core.layers:
+        name = layer.name
+        if not layer.weights or (name in NEW and name not in known):
+            continue
         try:
-            core.get_layer(name).set_weights(known[name])
+            layer.set_weights(known[name])
         except (KeyError, ValueError) as error:  # absent, or of another shape
             raise InputError(f"--weights {weights}: no weights that fit layer {name}; this is not YuNet") from error
 

@@ -12,6 +12,7 @@ from train.canvases import FrameSize
 BACKBONES = ("mobilenet_0.25", "mobilenet_0.5", "mobilenet_1.0", "mobilenet_v2_1.0")
 ARCHS = ("seed", *BACKBONES, "mobilenet_v3_small", "vgg16", "resnet50", "inception_v3", "efficientnet_b0")
 USUAL_NAMES = {"mobilenet": "mobilenet_1.0", "mobilenet_v2": "mobilenet_v2_1.0"}
+SITE = Path("build/review")
 OPTIMIZERS = ("adamw", "adam", "sgd")
 
 # what stands where nothing is given; for seed as most student projects have it
@@ -30,6 +31,8 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     locator.add_argument(
         "--train-size", default="256x192", type=frame_size, help="width x height of the training samples"
     )
+    locator.add_argument("--teacher", type=Path, help="a trained yunet's locator.keras: its faster student is trained")
+    locator.add_argument("--front-epochs", type=int, default=4, help="in which the student learns his features")
     _tuning(locator, epochs=18, batch=32)
     classifier = models.add_parser("classifier", help="with mask, without mask, worn incorrectly")
     classifier.add_argument(
@@ -57,12 +60,36 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     beside.add_argument("folders", nargs="+", type=Path, help="where training left each of them")
     beside.add_argument("--benchmark", type=Path, help="a box data set that none was trained on")
     beside.add_argument("--out", type=Path, default=Path("build/beside"))
+    _review(models.add_parser("review", help="say what each pulled face shows, on a page for this machine alone"))
+    _retrain(models.add_parser("retrain", help="the shipped classifier goes on learning, from a site's own faces too"))
     _evaluation(models.add_parser("evaluate", help="what a bundle is worth on pictures it never saw"))
     return _completed(parser.parse_args(arguments))
 
 
+def _review(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--site", type=Path, default=SITE, help=f"where pulled faces lie; default {SITE}")
+    parser.add_argument("--port", type=int, default=0, help="of the page; default: any that is free")
+
+
+def _retrain(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--site", type=Path, default=SITE, help=f"the site's labelled faces; default {SITE}")
+    parser.add_argument("--share", type=float, default=0.4, help="of the samples that are the site's, 0 to 1")
+    parser.add_argument("--bundle", type=Path, help="whose classifier goes on learning; default: the shipped one")
+    parser.add_argument("--weights", type=Path, help="its .keras file; default: read back from the bundle")
+    parser.add_argument("--data", help="general photos; default: those of the last training in build/train")
+    parser.add_argument("--out", type=Path, default=Path("build/retrain"))
+    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--steps", type=int, default=100, help="batches an epoch")
+    parser.add_argument("--batch", type=int, default=48)
+    parser.add_argument("--rate", type=float, default=3e-4, help="learning rate after warm-up")
+    parser.add_argument("--seed", type=int, default=0)
+
+
 def _completed(given: argparse.Namespace) -> argparse.Namespace:
-    """The classifier's defaults depend on its architecture."""
+    """The classifier's defaults depend on its architecture; a student starts with what it shares with its teacher."""
+    if given.model == "locator" and given.teacher:
+        given.backbone = "student"
+        given.weights = str(given.teacher) if given.weights == "auto" else given.weights
     if given.model == "classifier":
         for name, value in (SEED if given.arch == "seed" else CLASSIFIER).items():
             setattr(given, name, value if getattr(given, name) is None else getattr(given, name))

@@ -60,12 +60,13 @@ class FaceCrops:
         crop: Crop,
         outputs: Sequence[str],
         elsewhere: Sequence[Background] = (),
+        kinds: Sequence[Kind] = KINDS,
     ) -> None:
         self._crop, self._outputs = crop, outputs
         self._elsewhere = Pool(elsewhere, lambda each: each.picture.source)
         self._elsewhere_share = ELSEWHERE_SHARE if elsewhere and NO_FACE in outputs else 0.0
         self._pools = []
-        for kind in KINDS:
+        for kind in kinds:
             mine = [each for each in faces if (OUTPUTS[each.label], each.covered) == (kind.label, kind.covered)]
             if mine and (kind.becomes or kind.label) in outputs:
                 self._pools.append((kind, Pool(mine, lambda face: face.picture.source)))

@@ -25,7 +25,7 @@ def test_operators_left_in_float_are_named_once():
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")
-@pytest.mark.parametrize("backbone", ["yunet", "mobilenet_0.25", "mobilenet_v2_1.0"])
+@pytest.mark.parametrize("backbone", ["yunet", "student", "mobilenet_0.25", "mobilenet_v2_1.0"])
 def test_every_locator_becomes_int8_that_an_edge_tpu_could_run(backbone):
     from train import networks
 

@@ -18,13 +18,13 @@ def networks():
     return networks
 
 
-@pytest.mark.parametrize("backbone", ["yunet", "mobilenet_0.25", "mobilenet_v2_1.0"])
+@pytest.mark.parametrize("backbone", ["yunet", "student", "mobilenet_0.25", "mobilenet_v2_1.0"])
 def test_a_locator_has_a_row_of_six_for_every_cell(networks, backbone):
     terms = np.asarray(networks.locator(backbone, 64, 96, "none")(PIXELS))
     assert terms.shape == (2, 8 * 12 + 4 * 6 + 2 * 3, 6)
 
 
-@pytest.mark.parametrize("backbone", ["yunet", "mobilenet_0.25"])
+@pytest.mark.parametrize("backbone", ["yunet", "student", "mobilenet_0.25"])
 def test_the_exported_locator_says_what_the_trained_one_said(networks, backbone):
     trained = networks.locator(backbone, 64, 96, "none")
     terms = np.asarray(trained(PIXELS))

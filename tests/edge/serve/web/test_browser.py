@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 from pathlib import Path
-from shutil import which
 from typing import Any
 
 import cv2
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 from skimage.data import astronaut
 
 from edge.bulletin import Contest, Drift, Override, Seen, SetZone, View
+from tests.browser import axe, chromium, violations
 from tests.edge.serve.web.site import Site
 
 pytestmark = pytest.mark.slow
@@ -32,11 +31,8 @@ PICTURE = bytes(cv2.imencode(".jpg", cv2.cvtColor(astronaut(), cv2.COLOR_RGB2BGR
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        # its own sandbox cannot be had by root
-        browser = playwright.chromium.launch(executable_path=which("chromium"), args=["--no-sandbox"])
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -78,13 +74,6 @@ def open_page(browser: Browser, site: Site) -> Iterator[Open]:
     assert complaints == []
 
 
-def axe() -> str:
-    """axe-core, as the package for Playwright carries it."""
-    spec = find_spec("axe_playwright_python")
-    assert spec is not None and spec.origin is not None
-    return Path(spec.origin).with_name("axe.min.js").read_text("utf-8")
-
-
 def sign_in(page: Page, token: str) -> None:
     page.get_by_label("This door's token").fill(token)
     page.get_by_role("button", name="Sign in").click()
@@ -96,14 +85,6 @@ def shows(page: Page, place: str, text: str) -> None:
 
 def go(page: Page, name: str) -> None:
     page.get_by_role("navigation").get_by_role("link", name=name).click()
-
-
-def violations(page: Page) -> list[str]:
-    found = page.evaluate(
-        "async () => (await axe.run(document, {runOnly: {type: 'tag', values: "
-        "['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']}})).violations"
-    )
-    return [f"{each['id']}: {node['html']}" for each in found for node in each["nodes"]]
 
 
 def eventually(holds: Callable[[], bool]) -> None:
