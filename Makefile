@@ -93,13 +93,13 @@ review-key: $(VENV)/.train ## the pair of keys for faces that devices keep for r
 	@$(PY) -m train.review.key $(if $(KEY),--key '$(KEY)')
 
 pull: $(VENV)/.train ## HOST=pi@door1: bring the faces that it kept here, to build/review/; PORT=22 KEY=FILE
-	@$(PY) -m train.review.pull '$(HOST)' $(if $(PORT),--port '$(PORT)') $(if $(KEY),--key '$(KEY)')
+	@$(PY) -m train.review.pull $(if $(PORT),--port '$(PORT)') $(if $(KEY),--key '$(KEY)') -- '$(HOST)'
 
 retrain: $(VENV)/.train ## the shipped classifier learns from build/review/ too, if it gets no worse; DATA=DIR; then make convert TRAIN=build/retrain
 	$(PY) -m train retrain $(if $(DATA),--data $(DATA))
 
-clean: ## remove what was built, but not the environment
-	rm -rf build
+clean: ## remove what was built, but neither the environment nor the faces that people labelled
+	find build -mindepth 1 -maxdepth 1 ! -name review -exec rm -rf {} +
 
 # one environment; each stamp adds an extra to it
 $(VENV)/bin/python:

@@ -73,12 +73,12 @@ def _review(parser: argparse.ArgumentParser) -> None:
 
 def _retrain(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--site", type=Path, default=SITE, help=f"the site's labelled faces; default {SITE}")
-    parser.add_argument("--share", type=float, default=0.4, help="of the samples that are the site's, 0 to 1")
+    parser.add_argument("--share", type=float, default=0.25, help="of the samples that are the site's, 0 to 1")
     parser.add_argument("--bundle", type=Path, help="whose classifier goes on learning; default: the shipped one")
     parser.add_argument("--weights", type=Path, help="its .keras file; default: read back from the bundle")
     parser.add_argument("--data", help="general photos; default: those of the last training in build/train")
     parser.add_argument("--out", type=Path, default=Path("build/retrain"))
-    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--steps", type=int, default=100, help="batches an epoch")
     parser.add_argument("--batch", type=int, default=48)
     parser.add_argument("--rate", type=float, default=3e-4, help="learning rate after warm-up")
