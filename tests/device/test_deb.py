@@ -162,7 +162,7 @@ def test_the_services_are_enabled(life):
     enabled = {
         path.rpartition("/")[2] for path in life["trees"]["install"] if re.match(r"etc/systemd/.*\.wants/", path)
     }
-    assert {"maskgate.service", "maskgate-trial.service", "maskgate-update.timer"} <= enabled
+    assert {f"maskgate{name}" for name in (".service", "-serve.service", "-trial.service", "-update.timer")} <= enabled
 
 
 def test_the_daemon_has_a_user_in_the_groups_of_its_devices(life):
