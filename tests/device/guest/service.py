@@ -16,6 +16,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from board import Chip, Watch, plug_camera, unplug_camera
@@ -164,8 +165,9 @@ def page(chip: Chip) -> Facts:
     told: Facts = {}
 
     def shown() -> bool:
-        told.update(json.loads(ask("/status", token)))
-        return bool(told["connected"]) and told["now"] is not None
+        with suppress(OSError):  # its port comes after its token
+            told.update(json.loads(ask("/status", token)))
+        return bool(told.get("connected")) and told["now"] is not None
 
     wait_until(shown, lambda: f"{told}; {journal('maskgate-serve')}")
     process = int(properties("maskgate-serve")["MainPID"])
