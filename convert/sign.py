@@ -14,7 +14,6 @@ import argparse
 import base64
 import hashlib
 import io
-import os
 import re
 import sys
 import tarfile
@@ -23,19 +22,14 @@ from pathlib import Path
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-    load_pem_private_key,
-)
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from edge.contract import CONTRACT_FILE, load_bundle
 from edge.errors import BundleError, InputError, MaskgateError
 from edge.settings import load_settings
 from edge.update.signature import NAME, SIGNATURE_FILE, Manifest, ReleaseFile, fingerprint, parse
 from edge.update.store import MAIN_FILE, Kind
+from train.key_pair import write_pair
 
 KEY = Path("~/.config/maskgate/signing-key.pem")
 
@@ -72,25 +66,13 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def make_key(file: Path) -> str:
     """Write a private key, PEM, and the public one as .pub.pem; what to do with them. Never replaces a key."""
-    public_file = file.with_suffix(".pub.pem")
-    for taken in (file, public_file):
-        if taken.exists():
-            raise InputError(f"{taken}: exists already and is not replaced; move it away, or give another --key")
     key = Ed25519PrivateKey.generate()
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    _write_new(file, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), 0o600)
-    public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    _write_new(public_file, public, 0o644)
+    public_file = write_pair(key, file)
     return (
         f"private key: {file}  keep it secret, and a copy of it safe\n"
         f"public key:  {public_file}  for /etc/maskgate/keys of each device\n"
         f"fingerprint: {fingerprint(key.public_key())}"
     )
-
-
-def _write_new(file: Path, content: bytes, mode: int) -> None:
-    with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as out:
-        out.write(content)
 
 
 def sign_source(options: argparse.Namespace) -> str:
