@@ -115,10 +115,11 @@ class VideoFile:
         self._capture.release()
 
     def frames(self) -> Iterator[Frame]:
+        bgr = None  # written anew each time
         for seconds in self._times():
             moment = self._stamp(seconds)
             if moment is not None and self._wants(moment):
-                good, bgr = self._capture.retrieve()
+                good, bgr = self._capture.retrieve(bgr)
                 if good:
                     yield Frame(to_rgb(bgr), moment)
 
@@ -190,6 +191,7 @@ class V4l2Camera:
         self._capture.release()
 
     def frames(self) -> Iterator[Frame]:
+        bgr = None  # written anew each time
         while True:
             moment = self._grab()
             if self._clock() - moment > 2 * self._period:
@@ -197,7 +199,7 @@ class V4l2Camera:
                 moment = self._grab()
             if not self._wants(moment):
                 continue
-            good, bgr = self._capture.retrieve()
+            good, bgr = self._capture.retrieve(bgr)
             # a frame damaged on the USB line; the next is soon here
             if good:
                 yield Frame(to_rgb(bgr), moment)

@@ -15,6 +15,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
+import cv2
+
 from edge.accelerator import edgetpu_files
 from edge.announce import Announcer, NoOutputs, Observer, Terminal
 from edge.bystanders import Bystanders
@@ -105,6 +107,7 @@ def run_with(
 ) -> None:
     """`run` with a judge that is already there. checks: what else can be wrong with it. laps: what it lets run."""
     return_large_blocks()
+    cv2.setNumThreads(1)  # on pictures this small, OpenCV's threads mostly wait for each other, and busily
     bystanders, laps = bystanders or Bystanders(settings), laps or Laps()
     patience = settings.decision.frame_age_limit
     calm = Calm(settings.decision)

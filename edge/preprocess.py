@@ -66,10 +66,12 @@ def face_input(rgb: Rgb, box: Box, framing: Framing) -> Rgb:
 
 
 def resize(rgb: cv2.typing.MatLike, width: int, height: int, into: Rgb | None = None) -> Rgb:
-    """Bilinear; by area where it shrinks to less than half, since bilinear skips pixels there.
+    """Halved for as long as it is at least twice too large, then bilinear: so no pixel is skipped.
 
-    into: uint8 (height, width, 3), is written; None for a new array.
+    At 800x600 and more that takes a third to an eighth of the time of one step by area, which is fast only for whole
+    numbers. into: uint8 (height, width, 3), is written; None for a new array.
     """
-    shrinks = width * 2 < rgb.shape[1] or height * 2 < rgb.shape[0]
-    way = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return cv2.resize(rgb, (width, height), into, interpolation=way).astype(np.uint8, copy=False)
+    while (across := 1 + (rgb.shape[1] >= 2 * width)) * (down := 1 + (rgb.shape[0] >= 2 * height)) > 1:
+        rows, columns = rgb.shape[0] // down, rgb.shape[1] // across
+        rgb = cv2.resize(rgb[: rows * down, : columns * across], (columns, rows), interpolation=cv2.INTER_AREA)
+    return cv2.resize(rgb, (width, height), into, interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)

@@ -57,7 +57,7 @@ class Capture:
         self.left -= 1
         return self.left >= 0
 
-    def retrieve(self):
+    def retrieve(self, into):
         return True, np.full((4, 6, 3), RED[::-1], np.uint8)
 
     def release(self):
@@ -195,7 +195,7 @@ def test_a_camera_that_stops_is_told():
 
 def test_frames_that_nobody_wants_are_not_decoded(monkeypatch):
     capture, decoded = Capture(times=[100.0, 100.05, 100.1]), []
-    monkeypatch.setattr(capture, "retrieve", lambda true=capture.retrieve: decoded.append(1) or true())
+    monkeypatch.setattr(capture, "retrieve", lambda into, true=capture.retrieve: decoded.append(1) or true(into))
     device, settings = camera.Path("/dev/null"), CameraSettings()
     with V4l2Camera(device, settings, capture, Clock(100.1), lambda time: time > 100.08) as source:
         assert next(source.frames()).time == pytest.approx(100.1)

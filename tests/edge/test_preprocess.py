@@ -65,7 +65,12 @@ def test_a_box_of_no_size_still_gives_a_crop():
     assert face_input(noise(50, 50), Box(20, 20, 20, 20), Framing(32, 0.1)).shape == (32, 32, 3)
 
 
-def test_shrinking_takes_every_pixel_into_account():
+@pytest.mark.parametrize(("width", "height"), [(8, 8), (8, 64), (10, 13), (30, 33)])
+def test_shrinking_takes_every_pixel_into_account(width, height):
     stripes = np.zeros((64, 64, 3), np.uint8)
     stripes[:, ::8] = 240
-    assert resize(stripes, 8, 8).mean() == pytest.approx(30, abs=1)
+    assert resize(stripes, width, height).mean() == pytest.approx(30, abs=3)
+
+
+def test_a_side_of_an_odd_length_shrinks_too():
+    assert resize(np.full((65, 131, 3), 7, np.uint8), 32, 32).tolist() == np.full((32, 32, 3), 7).tolist()
