@@ -10,8 +10,10 @@ from typing import Any, Protocol, Self
 
 import cv2
 
+from edge.buffers import Buffers
 from edge.errors import CameraError, InputError
 from edge.picture import check_readable, pictures_of, read_picture, to_rgb
+from edge.quiet import quiet
 from edge.settings import CameraSettings
 from edge.values import Frame
 
@@ -103,10 +105,7 @@ class VideoFile:
     def __init__(self, path: Path, stamp: Stamp = own_time, wants: Wants = every) -> None:
         check_readable(path)
         self._stamp, self._wants = stamp, wants
-        self._capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
-        if not self._capture.grab():
-            self._capture.release()
-            raise InputError(f"{path}: not a video, or one without a whole picture; give an AVI, MP4, MOV or MKV file")
+        self._capture = _opened(path)
 
     def __enter__(self) -> Self:
         return self
@@ -115,26 +114,40 @@ class VideoFile:
         self._capture.release()
 
     def frames(self) -> Iterator[Frame]:
-        bgr = None  # written anew each time
+        buffers, bgr = Buffers(), None  # the latter is written anew each time
         for seconds in self._times():
             moment = self._stamp(seconds)
             if moment is not None and self._wants(moment):
                 good, bgr = self._capture.retrieve(bgr)
                 if good:
-                    yield Frame(to_rgb(bgr), moment)
+                    yield Frame(to_rgb(bgr, buffers.free(*bgr.shape[:2])), moment)
 
     def _times(self) -> Iterator[float]:
         """The time of each frame in the file, once it is grabbed; the first was grabbed when the file was opened."""
         rate = self._capture.get(cv2.CAP_PROP_FPS)
         step = 1 / rate if 0 < rate <= 1000 else 0.04
-        last = -step
+        start, last = self._told(), -step
         while True:
             # some files have no time stamps, or ones that stand still
-            told = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+            told = self._told() - start
             last = told if told > last else last + step
             yield last
             if not self._capture.grab():
                 return
+
+    def _told(self) -> float:
+        return float(self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
+
+
+def _opened(path: Path) -> cv2.VideoCapture:
+    """A video file, its first frame grabbed. Of motion JPEG only frames that are wanted are decoded, as of a camera."""
+    for reader in (cv2.CAP_OPENCV_MJPEG, cv2.CAP_FFMPEG):
+        with quiet():
+            capture = cv2.VideoCapture(str(path), reader)
+            if capture.grab():
+                return capture
+            capture.release()
+    raise InputError(f"{path}: not a video, or one without a whole picture; give an AVI, MP4, MOV or MKV file")
 
 
 class PictureFolder:
@@ -191,7 +204,7 @@ class V4l2Camera:
         self._capture.release()
 
     def frames(self) -> Iterator[Frame]:
-        bgr = None  # written anew each time
+        buffers, bgr = Buffers(), None  # the latter is written anew each time
         while True:
             moment = self._grab()
             if self._clock() - moment > 2 * self._period:
@@ -202,7 +215,7 @@ class V4l2Camera:
             good, bgr = self._capture.retrieve(bgr)
             # a frame damaged on the USB line; the next is soon here
             if good:
-                yield Frame(to_rgb(bgr), moment)
+                yield Frame(to_rgb(bgr, buffers.free(*bgr.shape[:2])), moment)
 
     def _grab(self) -> float:
         if not self._capture.grab():
@@ -238,6 +251,7 @@ class Picamera2Camera:
         self._device.close()
 
     def frames(self) -> Iterator[Frame]:
+        buffers = Buffers()
         while True:
             try:
                 request = self._device.capture_request(wait=FRAME_TIMEOUT)
@@ -246,11 +260,11 @@ class Picamera2Camera:
             try:
                 moment = taken_at(request.get_metadata().get("SensorTimestamp", 0) / 1e9, self._clock())
                 # "RGB888" is blue, green, red in memory
-                rgb = to_rgb(request.make_array("main")) if self._wants(moment) else None
+                bgr = request.make_array("main") if self._wants(moment) else None
             finally:
                 request.release()
-            if rgb is not None:
-                yield Frame(rgb, moment)
+            if bgr is not None:
+                yield Frame(to_rgb(bgr, buffers.free(*bgr.shape[:2])), moment)
 
 
 def taken_at(told: float, now: float) -> float:

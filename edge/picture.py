@@ -22,9 +22,12 @@ NO_MARKERS = [bytes([n]) for n in (0x00, *range(0xD0, 0xD8))]
 """After FF within a JPEG scan: a stuffed byte and restarts, which belong to the compressed data."""
 
 
-def to_rgb(bgr: cv2.typing.MatLike) -> Rgb:
-    """A picture of OpenCV, uint8 (H, W, 3) in the order blue, green, red, as red, green, blue."""
-    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
+def to_rgb(bgr: cv2.typing.MatLike, into: Rgb | None = None) -> Rgb:
+    """A picture of OpenCV, uint8 (H, W, 3) in the order blue, green, red, as red, green, blue.
+
+    into: such an array to write it into; None for a new one.
+    """
+    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB, into).astype(np.uint8, copy=False)
 
 
 def pictures_of(folder: Path) -> list[Path]:

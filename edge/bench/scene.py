@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.buffers import Buffers
 from edge.picture import to_rgb
 from edge.values import Frame, Rgb
 
@@ -64,7 +65,7 @@ class JpegCamera:
         settings = [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
         pictures = (cv2.cvtColor(scene.picture(index), cv2.COLOR_RGB2BGR) for index in range(PICTURES))
         files = [np.asarray(cv2.imencode(".jpg", bgr, settings)[1], np.uint8) for bgr in pictures]
-        self._files = cycle(files)
+        self._files, self._buffers = cycle(files), Buffers()
         self.now = start
         self.wants: Callable[[float], bool] = lambda time: True
 
@@ -75,7 +76,7 @@ class JpegCamera:
             file = self._next()
         bgr = cv2.imdecode(file, cv2.IMREAD_COLOR)
         assert bgr is not None
-        return Frame(to_rgb(bgr), self.now)
+        return Frame(to_rgb(bgr, self._buffers.free(*bgr.shape[:2])), self.now)
 
     def _next(self) -> NDArray[np.uint8]:
         self.now += 1 / RATE
