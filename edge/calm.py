@@ -30,7 +30,7 @@ COLUMNS, ROWS = 20, 12
 LOOK_SECONDS = 0.14
 """After a frame that was looked at, those that come sooner than this are left out."""
 CALM_SECONDS = 2.0
-LOCATE_SECONDS = 1.0
+LOCATE_SECONDS = 2.0
 
 Floats = NDArray[np.float32]
 
