@@ -22,14 +22,13 @@ from pathlib import Path
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from edge.contract import CONTRACT_FILE, load_bundle
 from edge.errors import BundleError, InputError, MaskgateError
 from edge.settings import load_settings
 from edge.update.signature import NAME, SIGNATURE_FILE, Manifest, ReleaseFile, fingerprint, parse
 from edge.update.store import MAIN_FILE, Kind
-from train.key_pair import write_pair
+from train.key_pair import read_private, write_pair
 
 KEY = Path("~/.config/maskgate/signing-key.pem")
 
@@ -97,15 +96,7 @@ def sign_source(options: argparse.Namespace) -> str:
 
 def read_key(file: Path) -> Ed25519PrivateKey:
     """The private key. Raises InputError."""
-    try:
-        key = load_pem_private_key(file.read_bytes(), password=None)
-    except FileNotFoundError as error:
-        raise InputError(f"{file}: no such key; make one with `make key`") from error
-    except (ValueError, TypeError) as error:
-        raise InputError(f"{file}: not a private key without a password; make one with `make key`") from error
-    if not isinstance(key, Ed25519PrivateKey):
-        raise InputError(f"{file}: not an Ed25519 key; make one with `make key`")
-    return key
+    return read_private(file, Ed25519PrivateKey, "make key")  # type: ignore[type-abstract]
 
 
 def _models(folder: Path) -> tuple[dict[str, bytes], tuple[str, int]]:

@@ -146,7 +146,7 @@ def test_without_a_key_it_says_how_to_make_one(sign, key, bundle, content):
     if content:
         key.write_bytes(content)
     code, _, error = sign(bundle)
-    assert code == 2 and "make one with `make key`" in error
+    assert code == 2 and "`make key` makes one" in error
 
 
 def test_what_is_neither_bundle_nor_settings_is_refused(sign, tmp_path):

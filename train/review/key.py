@@ -12,10 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from edge.errors import InputError, MaskgateError
-from train.key_pair import write_pair
+from edge.errors import MaskgateError
+from train.key_pair import read_private, write_pair
 
 KEY = Path("~/.config/maskgate/review-key.pem")
 
@@ -46,15 +45,7 @@ def make_key(file: Path) -> str:
 
 def read_key(file: Path) -> X25519PrivateKey:
     """The private key. Raises InputError."""
-    try:
-        key = load_pem_private_key(file.read_bytes(), password=None)
-    except OSError as error:
-        raise InputError(f"{file}: cannot be read ({error.strerror}); `make review-key` makes one") from error
-    except (ValueError, TypeError) as error:
-        raise InputError(f"{file}: not a private key without a password; `make review-key` makes one") from error
-    if not isinstance(key, X25519PrivateKey):
-        raise InputError(f"{file}: not an X25519 key; `make review-key` makes one")
-    return key
+    return read_private(file, X25519PrivateKey, "make review-key")
 
 
 if __name__ == "__main__":
