@@ -19,6 +19,8 @@ from edge.bench.scene import PICTURES, RATE, Scene
 from edge.errors import InputError
 
 SIZE = (640, 480)
+SETTLE_SECONDS = 4.0
+"""After the first verdict: until the door has come to its decision, or rests before an empty room."""
 PAGE, TICK = os.sysconf("SC_PAGE_SIZE"), os.sysconf("SC_CLK_TCK")
 SETTINGS = """
 [camera]
@@ -35,7 +37,7 @@ class Alive:
     """A daemon before a scene at 15 frames a second.
 
     cold_start: seconds from the process's start to its first verdict on a face. resident: megabytes (10^6 bytes).
-    share: of one core, 0 to 1 a core, in the seconds after that; decoding the video included, the guard not.
+    share: of one core, 0 to 1 a core, once the door has settled; decoding the video included, the guard not.
     """
 
     cold_start: float
@@ -44,17 +46,21 @@ class Alive:
 
 
 def live(bundle: Path, faces: int, seconds: float, threads: int = 1) -> Alive:
-    """Run `maskgate run` on a video of the scene for so many seconds after its first verdict. Raises InputError."""
+    """Run `maskgate run` on a video of the scene, and measure its share for so many seconds. Raises InputError."""
     with tempfile.TemporaryDirectory() as folder:
-        write_video(Path(folder, "scene.avi"), faces, seconds + 5)
+        write_video(Path(folder, "scene.avi"), faces, seconds + SETTLE_SECONDS + 5)
         Path(folder, "door.toml").write_text(SETTINGS.format(folder=folder, threads=threads), encoding="utf-8")
         began = time.monotonic()
         with daemon(Path(folder, "door.toml"), bundle) as (pid, lines):
             wait_for_verdict(lines)
-            cold_start, cpu = time.monotonic() - began, cpu_seconds(pid)
+            cold_start = time.monotonic() - began
+            if not seconds:
+                return Alive(cold_start, resident_megabytes(pid), 0.0)
+            time.sleep(SETTLE_SECONDS)
+            began, cpu = time.monotonic(), cpu_seconds(pid)
             time.sleep(seconds)
-            elapsed = time.monotonic() - began - cold_start
-            return Alive(cold_start, resident_megabytes(pid), (cpu_seconds(pid) - cpu) / max(elapsed, 1e-9))
+            share = (cpu_seconds(pid) - cpu) / (time.monotonic() - began)
+            return Alive(cold_start, resident_megabytes(pid), share)
 
 
 @contextmanager
