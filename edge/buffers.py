@@ -8,8 +8,13 @@ import numpy as np
 
 from edge.values import Rgb
 
-ONLY_HERE = 3
-"""References to an array that nobody else holds: the list's, a variable's and that of the call that counts them."""
+
+def _holders(arrays: list[Rgb], number: int) -> int:
+    """How many hold an array, as Python counts them: more than `ALONE` when it is not the list alone."""
+    return sys.getrefcount(arrays[number])
+
+
+ALONE = _holders([np.empty((0, 0, 3), np.uint8)], 0)
 
 
 class Buffers:
@@ -22,8 +27,8 @@ class Buffers:
         """An array, uint8 (height, width, 3), that nobody holds, nor a part of it; what is in it is of no account."""
         shape = height, width, 3
         self._arrays = [array for array in self._arrays if array.shape == shape]
-        for array in self._arrays:
-            if sys.getrefcount(array) <= ONLY_HERE:
-                return array
+        for number in range(len(self._arrays)):
+            if _holders(self._arrays, number) <= ALONE:
+                return self._arrays[number]
         self._arrays.append(np.empty(shape, np.uint8))
         return self._arrays[-1]
