@@ -141,13 +141,15 @@ class VideoFile:
 
 def _opened(path: Path) -> cv2.VideoCapture:
     """A video file, its first frame grabbed. Of motion JPEG only frames that are wanted are decoded, as of a camera."""
-    for reader in (cv2.CAP_OPENCV_MJPEG, cv2.CAP_FFMPEG):
-        with quiet():
-            capture = cv2.VideoCapture(str(path), reader)
-            if capture.grab():
-                return capture
+    with quiet():
+        # the second decodes no frame before it is asked for, but knows not all kinds of files, nor all of long ones
+        capture, lazy = (cv2.VideoCapture(str(path), reader) for reader in (cv2.CAP_FFMPEG, cv2.CAP_OPENCV_MJPEG))
+        if lazy.get(cv2.CAP_PROP_FRAME_COUNT) == capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0:
+            capture = lazy
+        if not capture.grab():
             capture.release()
-    raise InputError(f"{path}: not a video, or one without a whole picture; give an AVI, MP4, MOV or MKV file")
+            raise InputError(f"{path}: not a video, or one without a whole picture; give an AVI, MP4, MOV or MKV file")
+    return capture
 
 
 class PictureFolder:

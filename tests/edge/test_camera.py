@@ -64,11 +64,12 @@ class Capture:
         self.released = True
 
 
-@pytest.fixture
-def video(tmp_path):
+@pytest.fixture(params=["door.avi MJPG", "door.mp4 mp4v"])
+def video(tmp_path, request):
     """Six frames at 10 a second; the whole frame red, darker from frame to frame."""
-    path = tmp_path / "door.avi"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (64, 48))
+    name, codec = request.param.split()
+    path = tmp_path / name
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*codec), 10, (64, 48))
     for k in range(6):
         writer.write(np.full((48, 64, 3), (20, 20, 250 - 30 * k), np.uint8))
     writer.release()
@@ -125,6 +126,7 @@ def test_what_is_no_video_is_refused_in_silence(tmp_path, capfd, content):
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize("video", ["door.avi MJPG"], indirect=True)
 def test_a_truncated_video_gives_the_frames_that_are_left(video):
     data = video.read_bytes()
     video.write_bytes(data[:-700])
