@@ -3,9 +3,9 @@
     make test-device
 
 Boots two machines side by side. A board with a simulated GPIO chip and camera puts the bare daemon through its checks;
-then systemd boots the installed service there. A Raspberry Pi 3B has the Pi's own driver and registers. Takes four to
-six minutes; the first time one more, for the root file system. Needs no root, but debhelper, qemu-system-arm, cpio and
-kmod, and fails without them.
+then systemd boots the installed service there. A Raspberry Pi 3B has the Pi's own driver and registers. Takes about
+seven minutes; the first time one more, for the root file system. Needs no root, but debhelper, qemu-system-arm, cpio
+and kmod, and fails without them.
 """
 
 import csv

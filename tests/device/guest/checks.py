@@ -22,7 +22,7 @@ Facts = dict[str, Any]
 
 def settings(chip: str, source: str, events: str, active_low: bool = False) -> str:
     """The daemon's settings, TOML: the defaults but for the camera, the lines, and a single processor."""
-    text = f'camera = {{ source = "{source}", width = 640, height = 480, frames_per_second = 10.0 }}\n'
+    text = f'camera = {{ source = "{source}", width = 640, height = 480, frames_per_second = 5.0 }}\n'
     text += f'model.threads = 1\nevents.file = "{events}"\noutput.kind = "gpio"\noutput.chip = "{chip}"\n'
     for name, line in LINES.items():
         low = str(active_low).lower()

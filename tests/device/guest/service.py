@@ -182,15 +182,8 @@ def ask(path: str, token: str) -> str:
         return str(answer.read().decode())
 
 
-def page_off(chip: Chip) -> Facts:
-    """With settings that ask for no page, its service ends by itself when the daemon's is started anew."""
-    start(chip, "/opt/door/pacing.avi", "ALLOW")
-    wait_until(lambda: properties("maskgate-serve")["ActiveState"] == "inactive", lambda: journal("maskgate-serve"))
-    return properties("maskgate-serve")
-
-
 def camera_unplugged(chip: Chip) -> Facts:
-    """A real camera driver with nobody in front of it; the camera goes away for a while."""
+    """A real camera driver with nobody in front of it, and no page; the camera goes away for a while."""
     start(chip, "v4l2:0", "IDLE")
     begin = time.monotonic()
     with Watch(chip) as watch:
@@ -208,6 +201,12 @@ def camera_unplugged(chip: Chip) -> Facts:
         wait_for("IDLE", plugged)
     facts = {"levels": watch.levels, "driven": watch.driven, "events": events(begin), "during": during}
     return facts | {"unplugged": unplugged, "plugged": plugged, "after": properties(), "journal": journal()}
+
+
+def page_off(chip: Chip) -> Facts:
+    """The page's service ended by itself when the daemon's started anew with settings that ask for no page."""
+    wait_until(lambda: properties("maskgate-serve")["ActiveState"] == "inactive", lambda: journal("maskgate-serve"))
+    return properties("maskgate-serve")
 
 
 def sandbox(chip: Chip) -> Facts:
@@ -234,8 +233,8 @@ CHECKS: dict[str, Callable[[Chip], Facts]] = {
     "boot": boot,
     "security": security,
     "page": page,
-    "page_off": page_off,
     "camera_unplugged": camera_unplugged,
+    "page_off": page_off,
     "sandbox": sandbox,
     "daemon_killed": hit(signal.SIGKILL, daemon),
     "daemon_stopped": hit(signal.SIGSTOP, daemon),
