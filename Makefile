@@ -19,14 +19,15 @@ demo: $(VENV)/.demo ## run the daemon on a built-in scene; leaves a video and a 
 test: $(VENV)/.dev ## run the fast tests
 	$(PY) -m pytest
 
-test-slow: $(VENV)/.dev $(VENV)/.train ## train and convert small models for real, and test what comes out
-	$(PY) -m pytest -m slow
+test-slow: $(VENV)/.dev $(VENV)/.train ## train and convert small models for real, and test what comes out; then what measures time
+	$(PY) -m pytest -m 'slow and not alone' -n 2 --dist loadfile
+	$(PY) -m pytest -m 'slow and alone'
 
 test-device: $(VENV)/.dev ## daemon, package, card image and updates on virtual arm64 devices; as root, with what .ci/run installs
-	$(PY) -m pytest -m device -n 2 --dist loadfile tests/device
+	$(PY) -m pytest -m device -n 3 --dist loadfile tests/device
 
-test-long: $(VENV)/.dev ## the first boot of flashed stock cards, upgrades of virtual devices: half an hour; as root
-	$(PY) -m pytest -m long tests/device
+test-long: $(VENV)/.dev ## first boot of flashed stock cards, upgrades of virtual devices, a rollout to its end: half an hour; as root
+	$(PY) -m pytest -m long
 
 simulate: $(VENV)/.dev ## DOORS=200: virtual doors on a mosquitto of their own: rate, delay, what one broker bears
 	$(PY) -m edge.fleet.simulate --ramp $(if $(DOORS),--doors $(DOORS))

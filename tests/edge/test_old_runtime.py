@@ -103,6 +103,7 @@ def test_a_visit_is_decided_alike(old, tmp_path):
     assert {"IDLE", "DENY", "ALLOW"} <= set(states[0])
 
 
+@pytest.mark.alone
 def test_the_daemon_judges_and_leaves_its_lines_safe(old, tmp_path):
     settings, lines = tmp_path / "door.toml", tmp_path / "outputs.jsonl"
     video = film(tmp_path / "door.avi", 2.0)

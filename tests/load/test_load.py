@@ -90,6 +90,7 @@ def test_faults_have_no_lateness():
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_the_whole_of_it_in_short(tmp_path, capsys):
     main(["--rounds", "2", "--seconds", "0.5", "--requests", "400", "--out", str(tmp_path)])
     told = capsys.readouterr().out

@@ -160,9 +160,13 @@ def test_a_site_of_one_kind_cannot_be_judged_by(site, tmp_path):
         (["--weights", "none.h5"], "--weights none.h5: not a .keras file"),
     ],
 )
-def test_what_is_missing_is_one_line(site, general, tmp_path, more, said):
-    done = retrain("--site", site, "--data", general, "--out", tmp_path, more=more)
-    assert done.returncode == 2 and said in done.stderr.splitlines()[-1]
+def test_what_is_missing_is_one_line(site, general, tmp_path, more, said, monkeypatch, capsys):
+    from train.__main__ import main
+
+    words = ["retrain", "--site", str(site), "--data", str(general), "--out", str(tmp_path), *QUICK, *more]
+    monkeypatch.setattr(sys, "argv", ["train", *words])
+    assert main() == 2
+    assert said in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_it_goes_only_as_far_as_nothing_is_lost():

@@ -99,6 +99,7 @@ def test_without_mosquitto_it_says_what_to_install(monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_a_canary_over_200_doors_stops_at_the_first_five_percent_that_get_worse():
     code, out = ended("--canary", "--doors", 200, "--harmed", 10)
     worse, having = map(int, re.search(r"stopping: (\d+) of (\d+) doors that took it got worse", out).groups())
@@ -107,7 +108,7 @@ def test_a_canary_over_200_doors_stops_at_the_first_five_percent_that_get_worse(
     assert having <= took < 50 and code == 0, "at the first step, meant for 10 %"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_bundle_that_harms_nobody_reaches_all_doors():
     code, out = ended("--canary", "--doors", 50, "--harmed", 0)
     assert "50 of 50 doors took the bundle" in out and code == 0

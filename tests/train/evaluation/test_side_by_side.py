@@ -54,6 +54,7 @@ def test_a_file_that_is_no_network_is_told_in_one_line(monkeypatch, tmp_path, ca
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.filterwarnings("default")
 def test_all_ways_are_measured(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(side_by_side, "one_core", lambda: None)  # TensorFlow may be at work already
