@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import cv2
 
-from edge.preprocess import face_input, resize
+from edge.preprocess import face_input
 from edge.values import Decision, Frame, Rgb, Signal, State, Track
 
 REMEMBERED_SECONDS = 60.0
@@ -130,6 +130,6 @@ def measure(crop: Rgb) -> tuple[float, float]:
     with the crop at CELLS x CELLS pixels, so that its size does not count. Both of the middle alone: what is around the
     face would hide the colour of a mask.
     """
-    grey = cv2.cvtColor(resize(crop, CELLS, CELLS), cv2.COLOR_RGB2GRAY)
+    grey = cv2.cvtColor(cv2.resize(crop, (CELLS, CELLS), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
     face = slice(CELLS // 4, CELLS - CELLS // 4)
     return float(grey[face, face].mean()) / 255, float(cv2.Laplacian(grey, cv2.CV_32F)[face, face].std())
