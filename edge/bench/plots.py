@@ -59,11 +59,13 @@ def growth(file: Path, faces: Rows, sizes: Rows, hours: Rows) -> None:
 
 
 def _over_hours(axes: Any, hours: Rows) -> None:
-    axes.plot([row["hours"] for row in hours], [row["frame_ms"] for row in hours], color=BLUE, label="ms a frame")
-    axes.set(xlabel="hours of the scene's time", ylim=(0, None))
     other = axes.twinx()
-    other.plot([row["hours"] for row in hours], [row["megabytes"] for row in hours], color=ORANGE, label="MB")
-    other.set(ylabel="megabytes resident", ylim=(0, None))
+    for each, key, colour, label in ((axes, "frame_ms", BLUE, "ms a frame"), (other, "megabytes", ORANGE, "MB")):
+        values = [row[key] for row in hours]
+        each.plot([row["hours"] for row in hours], values, color=colour, label=label)
+        each.set_ylim(0, 1.2 * max(values))  # a level line shall not lie on the frame
+    axes.set_xlabel("hours of the scene's time")
+    other.set_ylabel("megabytes resident")
     other.grid(False)
     axes.legend(handles=[*axes.lines, *other.lines], loc="lower right")
 

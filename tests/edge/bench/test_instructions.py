@@ -47,4 +47,4 @@ def test_without_valgrind_the_remedy_is_told(monkeypatch, capsys):
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("valgrind") is None, reason="valgrind is not installed")
 def test_a_frame_needs_no_more_instructions_than_before():
-    assert main([]) == 0, "see above, and edge/bench/README.md"
+    assert main([]) == 0, "see above, and edge/README.md"
