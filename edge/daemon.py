@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -37,9 +36,6 @@ from edge.values import Decision, Frame, State
 STOP_SIGNALS = signal.SIGTERM, signal.SIGINT
 RETRY_SECONDS = 1.0
 """How long to wait, after a fault, before the camera is opened anew."""
-
-M_MMAP_THRESHOLD, LARGE_BLOCK = -3, 262_144
-"""Of mallopt(3): blocks of so many bytes and more are apart from the heap."""
 
 
 class Source(Protocol):
@@ -106,7 +102,6 @@ def run_with(
     laps: Laps | None = None,
 ) -> None:
     """`run` with a judge that is already there. checks: what else can be wrong with it. laps: what it lets run."""
-    return_large_blocks()
     cv2.setNumThreads(1)  # on pictures this small, OpenCV's threads mostly wait for each other, and busily
     bystanders, laps = bystanders or Bystanders(settings), laps or Laps()
     patience = settings.decision.frame_age_limit
@@ -164,16 +159,6 @@ def replay_with(judge: FaceJudge, settings: Settings, video: Path, events: Path 
         door = Door(judge, settings, local_time=lambda: datetime.min)
         for frame in camera.frames():
             announcer.show(door.see(frame), frame)
-
-
-def return_large_blocks() -> None:
-    """Have the C library give frames back to the system as soon as they are freed, so that its heap does not grow.
-
-    Frames of several threads would leave holes of their size in it, a few more with every fault.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # not every C library has it
-    if mallopt is not None:
-        mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK)
 
 
 @contextmanager

@@ -16,7 +16,6 @@ from edge.announce import Announcer
 from edge.bench.scene import JpegCamera, Scene
 from edge.calm import Calm
 from edge.contract import Bundle
-from edge.daemon import return_large_blocks
 from edge.door import Check, Door, FaceJudge, LiveDoor, Unchanged
 from edge.errors import ModelError
 from edge.judge import Judge
@@ -94,9 +93,8 @@ def camera_before(size: tuple[int, int], faces: int) -> JpegCamera:
 
 @contextmanager
 def shipped(bundle: Bundle, camera: JpegCamera, threads: int = 1, clock: Clock = time.perf_counter) -> Iterator[See]:
-    """`doorway` with the bundle's networks, so many threads for each, and for OpenCV; memory as the daemon has it."""
+    """`doorway` with the bundle's networks, so many threads for each, and for OpenCV."""
     cv2.setNumThreads(threads)
-    return_large_blocks()
     laps = Laps(clock)
     judge = Judge.from_bundle(bundle, threads, laps=laps)
     unchanged = Unchanged([bundle.locator_file, bundle.classifier_file], clock=lambda: camera.now)
