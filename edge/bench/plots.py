@@ -65,7 +65,7 @@ def _over_hours(axes: Any, hours: Rows) -> None:
         each.plot([row["hours"] for row in hours], values, color=colour, label=label)
         each.set_ylim(0, 1.2 * max(values))  # a level line shall not lie on the frame
     axes.set_xlabel("hours of the scene's time")
-    other.set_ylabel("megabytes resident")
+    other.set_ylabel("megabytes resident, of the bench")
     other.grid(False)
     axes.legend(handles=[*axes.lines, *other.lines], loc="lower right")
 
