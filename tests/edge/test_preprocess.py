@@ -69,7 +69,7 @@ def test_a_box_of_no_size_still_gives_a_crop():
 def test_shrinking_takes_every_pixel_into_account(width, height):
     stripes = np.zeros((64, 64, 3), np.uint8)
     stripes[:, ::8] = 240
-    assert resize(stripes, width, height).mean() == pytest.approx(30, abs=3)
+    assert resize(stripes, width, height).mean() == pytest.approx(30, abs=1)
 
 
 def test_a_side_of_an_odd_length_shrinks_too():
