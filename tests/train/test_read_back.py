@@ -55,7 +55,17 @@ def test_a_model_that_was_changed_is_told_from_the_bundles_own(bundle, pictures)
     model = read_back(bundle)
     kernel, bias = model.get_layer("network").get_layer("logits").get_weights()
     model.get_layer("network").get_layer("logits").set_weights([-kernel, bias])
-    with pytest.raises(InputError, match=r"cannot be read back, .* of its answers came out.*--weights"):
+    with pytest.raises(InputError, match=r"cannot be read back, the logits come out \d.* apart.*--weights"):
+        check_same(model, bundle, pictures)
+
+
+def test_a_slight_change_that_turns_few_verdicts_is_told_too(bundle, pictures):
+    from train.read_back import check_same, read_back
+
+    model = read_back(bundle)
+    kernel, bias = model.get_layer("network").get_layer("logits").get_weights()
+    model.get_layer("network").get_layer("logits").set_weights([kernel, np.add(bias, [0.4, 0, 0, 0])])
+    with pytest.raises(InputError, match="cannot be read back"):
         check_same(model, bundle, pictures)
 
 
