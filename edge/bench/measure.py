@@ -93,8 +93,8 @@ def camera_before(size: tuple[int, int], faces: int) -> JpegCamera:
 
 @contextmanager
 def shipped(bundle: Bundle, camera: JpegCamera, threads: int = 1, clock: Clock = time.perf_counter) -> Iterator[See]:
-    """`doorway` with the bundle's networks, so many threads for each, and for OpenCV."""
-    cv2.setNumThreads(threads)
+    """`doorway` with the bundle's networks, so many threads for each."""
+    cv2.setNumThreads(1)  # as the daemon does
     laps = Laps(clock)
     judge = Judge.from_bundle(bundle, threads, laps=laps)
     unchanged = Unchanged([bundle.locator_file, bundle.classifier_file], clock=lambda: camera.now)
