@@ -126,6 +126,21 @@ def test_what_is_no_video_is_refused_in_silence(tmp_path, capfd, content):
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize(("lazily", "used"), [(6, cv2.CAP_OPENCV_MJPEG), (4, cv2.CAP_FFMPEG), (0, cv2.CAP_FFMPEG)])
+def test_a_file_is_read_lazily_only_if_that_reader_knows_all_its_frames(tmp_path, monkeypatch, lazily, used):
+    counts, grabbed = {cv2.CAP_FFMPEG: 6, cv2.CAP_OPENCV_MJPEG: lazily}, []
+    readers = {
+        reader: SimpleNamespace(
+            get=lambda key, count=count: count, grab=lambda reader=reader: grabbed.append(reader) or 1
+        )
+        for reader, count in counts.items()
+    }
+    monkeypatch.setattr(cv2, "VideoCapture", lambda path, reader: readers[reader])
+    (tmp_path / "door.avi").write_bytes(b"of which nothing is read")
+    VideoFile(tmp_path / "door.avi")
+    assert grabbed == [used]
+
+
 @pytest.mark.parametrize("video", ["door.avi MJPG"], indirect=True)
 def test_a_truncated_video_gives_the_frames_that_are_left(video):
     data = video.read_bytes()

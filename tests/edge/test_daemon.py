@@ -145,6 +145,15 @@ def test_the_daemon_drives_the_lamps_logs_the_events_and_leaves_all_safe(tmp_pat
     assert dict(changes) == {"green": False, "yellow": False, "red": False}
 
 
+def test_opencv_gets_one_thread_as_more_would_wait_busily(tmp_path: Path) -> None:
+    cv2.setNumThreads(2)
+    try:
+        run_with(ColourJudge(), settings_in(tmp_path, film(tmp_path / "door.avi", (GREEN, 0.2))))
+        assert cv2.getNumThreads() == 1
+    finally:
+        cv2.setNumThreads(1)  # see conftest.py
+
+
 def test_without_a_camera_the_daemon_does_not_start(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.avi"):
         run_with(ColourJudge(), settings_in(tmp_path, tmp_path / "none.avi"))
